@@ -1,0 +1,31 @@
+# Two commands do everything: `make demo` and `make test`. Each creates the environment if it is not there.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test lint types clean
+
+demo: $(READY)
+	$(BIN)/lemmata conform attention torch.nn.functional:scaled_dot_product_attention
+
+test: $(READY) lint types
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+# mypy wants a package directory whose name is an identifier, whatever the checkout is called.
+types: $(READY)
+	MYPYPATH=$(VENV)/typing $(BIN)/mypy -p lemmata
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,triton,dev]'
+	mkdir -p $(VENV)/typing && ln -sfn $(CURDIR) $(VENV)/typing/lemmata
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Holds an implementation to the reference and the laws of its operation."""

@@ -1,0 +1,1 @@
+"""The mathematics: definitions, statements and proofs, one topic a file."""

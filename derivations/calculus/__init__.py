@@ -1,0 +1,1 @@
+"""The engine: index notation, normal form, differentiation, proof, cost, rounding."""

@@ -1,0 +1,1 @@
+"""NumPy reference code, generated from the derivations."""
