@@ -1,0 +1,73 @@
+"""Canonical labelling of a product that is connected by its bound indices.
+
+Two products that differ in the names of bound indices alone must become the same. The indices are first told apart by
+colour refinement (an index is described by the factors it occurs in, with the other indices described by their colours);
+indices that are still alike are individualised one after the other, and the order whose rendering comes first is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from .expr import Index
+from .polynomial import Atom, Ix
+
+MAX_LEAVES = (
+    5_040  # orders tried inside a class of alike indices; beyond it equal products may look different
+)
+
+
+def canonical_order(indices: frozenset[Index], powers: Mapping[Atom, Fraction]) -> list[Index]:
+    """The indices in canonical order."""
+    start = {index: index.dim.name for index in indices}
+    if len(indices) == 1:
+        return list(indices)
+    best: tuple[str, list[Index]] | None = None
+    leaves = 0
+    stack = [_refine(start, powers)]
+    while stack and leaves < MAX_LEAVES:
+        colours = stack.pop()
+        cell = _first_shared(colours)
+        if cell is None:
+            leaves += 1
+            order = sorted(colours, key=lambda index: colours[index])
+            names: dict[Ix, str] = {index: f"<{k}>" for k, index in enumerate(order)}
+            shown = _render(powers, names)
+            if best is None or shown < best[0]:
+                best = (shown, order)
+            continue
+        for chosen in cell:
+            stack.append(_refine({**colours, chosen: colours[chosen] + "!"}, powers))
+    assert best is not None
+    return best[1]
+
+
+def _render(powers: Mapping[Atom, Fraction], names: Mapping[Ix, str]) -> str:
+    return "·".join(sorted(f"{atom.render(names)}^{e}" for atom, e in powers.items()))
+
+
+def _first_shared(colours: Mapping[Index, str]) -> list[Index] | None:
+    """The indices of the first colour that several share."""
+    classes: dict[str, list[Index]] = {}
+    for index, colour in colours.items():
+        classes.setdefault(colour, []).append(index)
+    shared = sorted(colour for colour, members in classes.items() if len(members) > 1)
+    return classes[shared[0]] if shared else None
+
+
+def _refine(colours: dict[Index, str], powers: Mapping[Atom, Fraction]) -> dict[Index, str]:
+    """Colours made finer until the number of classes stays the same."""
+    count = 0
+    while count != len(set(colours.values())):
+        count = len(set(colours.values()))
+        descriptions: dict[Index, str] = {}
+        for index in colours:
+            names: dict[Ix, str] = {**{other: f"({c})" for other, c in colours.items()}, index: "*"}
+            seen = sorted(f"{a.render(names)}^{e}" for a, e in powers.items() if index in a.free)
+            descriptions[index] = f"{colours[index]}|{';'.join(seen)}"
+        ranks = {d: f"{k:04d}" for k, d in enumerate(sorted(set(descriptions.values())))}
+        colours = {index: ranks[d] for index, d in descriptions.items()}
+        if len(set(colours.values())) == len(colours):
+            break
+    return colours

@@ -1,0 +1,133 @@
+"""The search for sizes and exact values at which a claim is false, and the shrinking of what it finds."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+import mpmath
+
+from .evaluate import DIGITS, Point, Undefined, all_indices, evaluate
+from .expr import Dim, Index, Tensor, dims_of, free_indices, tensors
+from .statement import Claim, Counterexample, Equal
+
+AGREEMENT = mpmath.mpf(10) ** (10 - DIGITS)  # ten digits kept for the rounding of the evaluation itself
+MAX_SIZE = 3  # largest size of a dimension
+DRAWS = 3  # draws of values for each choice of sizes in a search
+MAX_CHOICES = 100  # choices of sizes in a search, the smallest first
+
+
+def search(claim: Claim, seed: int, points: int | None = None) -> tuple[Counterexample | None, int]:
+    """A counterexample, the smallest sizes first, and the number of places where the claim was seen to hold.
+
+    `points` limits the evaluation to so many points of random sizes; without it the sizes are gone through in order.
+    """
+    trial = _Trial(claim)
+    agreed = 0
+    rng = random.Random(seed)
+    sizes_list = _random_sizes(trial.dims, points, rng) if points else _growing_sizes(trial.dims)
+    for number, sizes in enumerate(sizes_list):
+        for draw in range(1 if points else DRAWS):
+            values = {t: _draw(t, sizes, rng, whole=(number + draw) % 2 == 0) for t in trial.tensors}
+            failing, good = trial.fails(Point(sizes, values))
+            agreed += good
+            if failing is not None:
+                return _shrunk(trial, sizes, values), agreed
+    return None, agreed
+
+
+class _Trial:
+    """A claim with all that it mentions."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.sides = (claim.left, claim.right) if isinstance(claim, Equal) else (claim.expr,)
+        self.given = claim.given if isinstance(claim, Equal) else ()
+        everything = (*self.sides, *self.given)
+        self.dims = tuple(dict.fromkeys(d for e in everything for d in dims_of(e)))
+        self.tensors = tuple(dict.fromkeys(t for e in everything for t in tensors(e)))
+        self.indices = tuple(dict.fromkeys(ix for e in everything for ix in free_indices(e)))
+
+    def fails(self, point: Point) -> tuple[tuple[dict[Index, int], list[mpmath.mpf]] | None, int]:
+        """The first place where the claim is false, with the values of its sides; and where it held before."""
+        agreed = 0
+        for at in all_indices(self.indices, point.sizes):
+            try:
+                if any(evaluate(predicate, point, at) == 0 for predicate in self.given):
+                    continue
+                values = [evaluate(side, point, at) for side in self.sides]
+            except Undefined:
+                continue
+            if _differ(values):
+                return (at, values), agreed
+            agreed += 1
+        return None, agreed
+
+
+def _differ(values: list[mpmath.mpf]) -> bool:
+    with mpmath.workdps(DIGITS):
+        if len(values) == 1:
+            return bool(values[0] < -AGREEMENT)
+        left, right = values
+        return bool(abs(left - right) > AGREEMENT * (1 + abs(left) + abs(right)))
+
+
+def _random_sizes(dims: tuple[Dim, ...], points: int, rng: random.Random) -> Iterator[dict[Dim, int]]:
+    for number in range(points):
+        largest = 2 if number < points // 2 else MAX_SIZE
+        yield {dim: rng.randint(1, largest) for dim in dims}
+
+
+def _growing_sizes(dims: tuple[Dim, ...]) -> Iterator[dict[Dim, int]]:
+    choices = itertools.product(range(1, MAX_SIZE + 1), repeat=len(dims))
+    for chosen in itertools.islice(sorted(choices, key=lambda sizes: (sum(sizes), sizes)), MAX_CHOICES):
+        yield dict(zip(dims, chosen, strict=True))
+
+
+Values = dict[Tensor, dict[tuple[int, ...], Fraction]]
+
+
+def _draw(
+    tensor: Tensor, sizes: Mapping[Dim, int], rng: random.Random, *, whole: bool
+) -> dict[tuple[int, ...], Fraction]:
+    indices = tuple(Index(d.name, d) for d in tensor.dims)
+    cells = [tuple(at.values()) for at in all_indices(indices, sizes)]
+
+    def draw() -> Fraction:
+        if tensor.kind == "boolean":
+            return Fraction(rng.random() < 0.75)
+        if whole:
+            value = Fraction(rng.randint(-2, 2))
+        else:
+            value = Fraction(rng.randint(-24, 24), rng.choice((1, 2, 3, 4, 7, 8)) * 4)
+        return abs(value) + Fraction(1, 2) if tensor.kind == "positive" else value
+
+    return {cell: draw() for cell in cells}
+
+
+def _shrunk(trial: _Trial, sizes: dict[Dim, int], values: Values) -> Counterexample:
+    """Each value replaced by 0, 1 or its whole part where the claim stays false."""
+    for tensor, array in values.items():
+        for cell, value in list(array.items()):
+            for simpler in (Fraction(0), Fraction(1), Fraction(round(value))):
+                if simpler == value or (tensor.kind == "positive" and simpler <= 0):
+                    continue
+                tried = {**values, tensor: {**values[tensor], cell: simpler}}
+                if trial.fails(Point(sizes, tried))[0] is not None:
+                    values = tried
+                    break
+    failing, _ = trial.fails(Point(sizes, values))
+    assert failing is not None
+    at, sides = failing
+    with mpmath.workdps(DIGITS):
+        shown = [mpmath.nstr(side, 12) for side in sides]
+    found = Counterexample(
+        sizes={dim.name: size for dim, size in sizes.items()},
+        values={t.name: array for t, array in values.items()},
+        at={index.name: value for index, value in at.items()},
+        left=shown[0],
+        right=shown[-1],
+    )
+    return found if len(shown) == 2 else replace(found, right="should be at least 0")

@@ -1,0 +1,316 @@
+"""Differentiation of a program: reverse mode (vector-Jacobian product) and forward mode (Jacobian-vector product).
+
+The result is again a program, one definition for each intermediate gradient, so it can be differentiated again. The
+gradient of an input `x` is named `dx`; its tangent `tx`. A maximum is treated as a constant, which is right exactly
+if the total derivative of the outputs with respect to it vanishes; `vjp` derives that total derivative and requires
+the normal form to show that it is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import sympy
+
+from .expr import (
+    ZERO,
+    Add,
+    Const,
+    Delta,
+    Entry,
+    Expr,
+    Fn,
+    Index,
+    Larger,
+    Max,
+    Mul,
+    Pow,
+    Sum,
+    Tensor,
+    refresh,
+    rename,
+    tensors,
+    walk,
+)
+from .normal_form import is_zero, normal_form
+from .program import Def, Program
+from .tidy import tidy
+
+
+class NotDifferentiable(ValueError):
+    """The derivative would have to pass through a maximum whose gradient does not vanish."""
+
+
+def gradient_name(tensor: Tensor) -> str:
+    """The name of the gradient of a tensor."""
+    return f"d{tensor.name}"
+
+
+def tangent_name(tensor: Tensor) -> str:
+    """The name of the tangent of a tensor."""
+    return f"t{tensor.name}"
+
+
+def elementwise_derivative(name: str, argument: Expr) -> Expr:
+    """The derivative of an elementwise function, by SymPy, as an expression.
+
+    Raises:
+        NotDifferentiable: SymPy gives a form that this calculus does not hold.
+    """
+    x = sympy.Symbol("x", real=True)
+    function = getattr(sympy, name, None)
+    if function is None:
+        raise NotDifferentiable(f"SymPy has no function {name!r}")
+    return _from_sympy(sympy.diff(function(x), x), x, argument)
+
+
+def _from_sympy(value: sympy.Expr, x: sympy.Symbol, argument: Expr) -> Expr:
+    if value == x:
+        return argument
+    if value.is_Rational:
+        return Const(Fraction(int(value.p), int(value.q)))
+    if value.is_Add:
+        return Add(tuple(_from_sympy(part, x, argument) for part in value.args))
+    if value.is_Mul:
+        return Mul(tuple(_from_sympy(part, x, argument) for part in value.args))
+    if value.is_Pow and value.exp.is_Rational:
+        return Pow(_from_sympy(value.base, x, argument), Fraction(int(value.exp.p), int(value.exp.q)))
+    if isinstance(value, sympy.Function):
+        return Fn(type(value).__name__, _from_sympy(value.args[0], x, argument))
+    raise NotDifferentiable(f"the derivative {value} has no form in this calculus")
+
+
+@dataclass
+class _Contribution:
+    """cotangent · δ(slots, target indices), summed over `open`."""
+
+    slots: tuple[Index, ...]
+    cotangent: Expr
+    open: tuple[Index, ...]
+
+    def at(self, target: tuple[Index, ...]) -> Expr:
+        mapping: dict[Index, Index] = {}
+        deltas: list[Expr] = []
+        for slot, wanted in zip(self.slots, target, strict=True):
+            if slot in self.open and slot not in mapping:
+                mapping[slot] = wanted
+            else:
+                deltas.append(Delta(mapping.get(slot, slot), wanted))
+        body = rename(self.cotangent, mapping)
+        if deltas:
+            body = Mul((*deltas, body))
+        for index in self.open:
+            if index not in mapping:
+                body = Sum(index, body)
+        return refresh(body)
+
+
+@dataclass
+class _Adjoints:
+    wanted: frozenset[Tensor]
+    found: dict[Tensor, list[_Contribution]] = field(default_factory=dict)
+
+    def visit(self, expr: Expr, cotangent: Expr, open_: tuple[Index, ...]) -> None:
+        match expr:
+            case Entry(tensor, indices):
+                if tensor in self.wanted:
+                    self.found.setdefault(tensor, []).append(_Contribution(indices, cotangent, open_))
+            case Add(terms):
+                for term in terms:
+                    self.visit(term, cotangent, open_)
+            case Mul(factors):
+                for position, factor in enumerate(factors):
+                    others = factors[:position] + factors[position + 1 :]
+                    self.visit(factor, Mul((cotangent, *others)), open_)
+            case Pow(base, exponent):
+                slope = Mul((Const(exponent), Pow(base, exponent - 1)))
+                self.visit(base, Mul((cotangent, slope)), open_)
+            case Fn("exp", argument):
+                self.visit(argument, Mul((cotangent, expr)), open_)
+            case Fn(name, argument):
+                slope = elementwise_derivative(name, argument)
+                self.visit(argument, Mul((cotangent, slope)), open_)
+            case Sum(index, body):
+                fresh = index.fresh()
+                self.visit(rename(body, {index: fresh}), cotangent, (*open_, fresh))
+            case Max() | Larger():
+                reached = set(tensors(expr)) & self.wanted
+                if reached:
+                    raise NotDifferentiable(
+                        f"{expr}: a maximum must be a definition of its own; then its gradient can be shown to vanish"
+                    )
+
+
+def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
+    """The program of the vector-Jacobian product: cotangents of the outputs become gradients of the inputs.
+
+    New inputs are `d` + output name; new outputs are `d` + input name, for the real inputs in `wrt` (default all).
+
+    Raises:
+        NotDifferentiable: a maximum whose gradient is not shown to vanish.
+    """
+    inputs = tuple(t for t in (wrt if wrt is not None else program.inputs) if t.kind != "boolean")
+    active = _reached_from(program, inputs)
+    gradients = _named(program, gradient_name)
+    cotangents = tuple(gradients[t] for t in program.outputs)
+    adjoints = _Adjoints(active)
+    steps: list[Def] = []
+    defined: set[Tensor] = set(cotangents)
+    for output in program.outputs:
+        if output not in active:
+            raise NotDifferentiable(f"{output.name} does not depend on any real input")
+    for step in reversed(program.steps):
+        tensor = step.tensor
+        if tensor not in active:
+            continue
+        parts = [c.at(step.indices) for c in adjoints.found.get(tensor, [])]
+        if tensor in program.outputs:
+            if not parts:
+                value = None
+            else:
+                # The output is also used inside: its full gradient has a name of its own.
+                full = Tensor(f"{gradients[tensor].name}_total", tensor.dims)
+                own = gradients[tensor]
+                gradients[tensor] = full
+                value = Add((own[step.indices], *parts))
+        elif parts:
+            value = Add(tuple(parts)) if len(parts) > 1 else parts[0]
+        else:
+            continue
+        if isinstance(step.value, Max):
+            total_derivative = value if value is not None else gradients[tensor][step.indices]
+            _require_vanishing(program, cotangents, steps, step, total_derivative)
+            continue
+        if value is not None:
+            steps.append(Def(gradients[tensor][step.indices], tidy(value)))
+            defined.add(gradients[tensor])
+        adjoints.visit(step.value, gradients[tensor][step.indices], step.indices)
+    for tensor in inputs:
+        indices = axis_indices(program, tensor)
+        parts = [c.at(indices) for c in adjoints.found.get(tensor, [])]
+        value = Add(tuple(parts)) if len(parts) > 1 else (parts[0] if parts else ZERO)
+        steps.append(Def(gradients[tensor][indices], tidy(value)))
+    return program.extended(f"{program.name}_vjp", cotangents, steps, [gradients[t] for t in inputs])
+
+
+def axis_indices(program: Program, tensor: Tensor) -> tuple[Index, ...]:
+    """Names for the axes of a tensor: those with which the program reads it first, made distinct."""
+    for step in program.steps:
+        for node in walk(step.value):
+            if (
+                isinstance(node, Entry)
+                and node.tensor == tensor
+                and len(set(node.indices)) == len(node.indices)
+            ):
+                return tuple(index.fresh() for index in node.indices)
+    return tuple(Index(d.name + "_", d) for d in tensor.dims)
+
+
+def _reached_from(program: Program, inputs: Sequence[Tensor]) -> frozenset[Tensor]:
+    active = set(inputs)
+    for step in program.steps:
+        if any(t in active for t in tensors(step.value)):
+            active.add(step.tensor)
+    return frozenset(active)
+
+
+def _named(program: Program, name: Callable[[Tensor], str]) -> dict[Tensor, Tensor]:
+    """A derivative's name for each tensor, none of them taken (a second derivative meets the names of the first)."""
+    taken = {t.name for t in (*program.inputs, *program.defined)}
+    named: dict[Tensor, Tensor] = {}
+    for tensor in (*program.inputs, *program.defined):
+        chosen = name(tensor)
+        while chosen in taken:
+            chosen += "_2"
+        taken.add(chosen)
+        named[tensor] = Tensor(chosen, tensor.dims)
+    return named
+
+
+def _require_vanishing(
+    program: Program, cotangents: Sequence[Tensor], steps: Sequence[Def], step: Def, value: Expr
+) -> None:
+    """The total derivative with respect to a maximum is zero: in terms of the inputs and of the maximum itself."""
+    whole = Program(
+        "total derivative",
+        (*program.inputs, *cotangents),
+        (*program.steps, *steps),
+        (),
+    )
+    if not is_zero(normal_form(whole.inline(value, keep=frozenset({step.tensor})))):
+        raise NotDifferentiable(
+            f"{program.name}: the gradient with respect to the maximum {step.target} is not shown to be zero: {value}"
+        )
+
+
+def maximum_gradient(program: Program, tensor: Tensor) -> Expr:
+    """The total derivative of ⟨outputs, cotangents⟩ with respect to a defined tensor, in terms of the inputs.
+
+    The tensor itself stays a name: this is what must vanish for a maximum to be treated as a constant.
+    """
+    position = next(k for k, step in enumerate(program.steps) if step.tensor == tensor)
+    after = Program(
+        program.name,
+        (*program.inputs, *(s.tensor for s in program.steps[:position]), tensor),
+        program.steps[position + 1 :],
+        program.outputs,
+    )
+    derived = vjp(after, [tensor])
+    step = derived.steps[-1]
+    return derived.inline(step.value)
+
+
+def jvp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
+    """The program of the Jacobian-vector product: tangents of the inputs become tangents of the outputs.
+
+    Maxima count as constants; `vjp` has shown (or refused) that this is right, so it is called first.
+
+    Raises:
+        NotDifferentiable: as `vjp`.
+    """
+    inputs = tuple(t for t in (wrt if wrt is not None else program.inputs) if t.kind != "boolean")
+    if any(isinstance(step.value, Max) for step in program.steps):
+        vjp(program, wrt)
+    active = set(inputs)
+    tangents = _named(program, tangent_name)
+    steps: list[Def] = []
+    for step in program.steps:
+        if isinstance(step.value, Max) or not set(tensors(step.value)) & active:
+            continue
+        active.add(step.tensor)
+        value = tangent(step.value, frozenset(active), tangents)
+        steps.append(Def(tangents[step.tensor][step.indices], tidy(value)))
+    return program.extended(
+        f"{program.name}_jvp", [tangents[t] for t in inputs], steps, [tangents[t] for t in program.outputs]
+    )
+
+
+def tangent(expr: Expr, active: frozenset[Tensor], tangents: dict[Tensor, Tensor]) -> Expr:
+    """The directional derivative of an expression, given the names of the tangents of what it reads."""
+    match expr:
+        case Entry(tensor, indices):
+            return Entry(tangents[tensor], indices) if tensor in active else ZERO
+        case Add(terms):
+            return Add(tuple(tangent(term, active, tangents) for term in terms))
+        case Mul(factors):
+            parts = []
+            for position, factor in enumerate(factors):
+                others = factors[:position] + factors[position + 1 :]
+                parts.append(Mul((tangent(factor, active, tangents), *others)))
+            return refresh(Add(tuple(parts)))
+        case Pow(base, exponent):
+            slope = Mul((Const(exponent), Pow(base, exponent - 1)))
+            return refresh(Mul((slope, tangent(base, active, tangents))))
+        case Fn(name, argument):
+            slope = expr if name == "exp" else elementwise_derivative(name, argument)
+            return refresh(Mul((slope, tangent(argument, active, tangents))))
+        case Sum(index, body):
+            return Sum(index, tangent(body, active, tangents))
+        case Max() | Larger():
+            if set(tensors(expr)) & active:
+                raise NotDifferentiable(f"{expr}: a maximum must be a definition of its own")
+            return ZERO
+        case _:
+            return ZERO

@@ -1,0 +1,174 @@
+"""The normal form of an expression, and equality by it.
+
+`normal_form(a) == normal_form(b)` proves a = b for every size of every dimension. `is_zero` also clears denominators.
+Both are sound; neither is complete, so a difference that is not shown to be zero proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from .algebra import (
+    delta,
+    exponential,
+    function,
+    larger,
+    max_over,
+    monomial,
+    multiply,
+    open_sum,
+    power,
+    predicate,
+    product_of,
+    rename,
+    sum_over,
+)
+from .expr import (
+    Add,
+    Const,
+    Delta,
+    Entry,
+    Expr,
+    Fn,
+    Index,
+    Larger,
+    Max,
+    Mul,
+    Pow,
+    Predicate,
+    Size,
+    Sum,
+)
+from .polynomial import (
+    ZERO_POLY,
+    Atom,
+    Ix,
+    Monomial,
+    Poly,
+    atom_poly,
+    constant,
+    entry_atom,
+    size_atom,
+    total_poly,
+)
+from .predicates import Form, holds, infeasible, make_form
+
+MAX_CLEARINGS = 12  # denominators cleared one after the other before giving up
+
+
+def normal_form(expr: Expr) -> Poly:
+    """The normal form of an expression."""
+    match expr:
+        case Const(value):
+            return constant(value)
+        case Size(dim):
+            return atom_poly(size_atom(dim))
+        case Entry(tensor, indices):
+            return atom_poly(entry_atom(tensor, indices))
+        case Add(terms):
+            return total_poly(normal_form(term) for term in terms)
+        case Mul(factors):
+            return product_of(normal_form(factor) for factor in factors)
+        case Pow(base, exponent):
+            return power(normal_form(base), exponent)
+        case Fn(name, argument):
+            return function(name, normal_form(argument))
+        case Sum(index, body):
+            return sum_over(frozenset({index}), normal_form(body))
+        case Max(index, body, where):
+            return max_over(index, normal_form(body), normal_form(where))
+        case Larger(left, right):
+            return larger([normal_form(left), normal_form(right)])
+        case Delta(left, right):
+            return delta(left, right)
+        case Predicate(affine):
+            return predicate(make_form(affine.terms, affine.constant))
+        case _:
+            raise TypeError(f"{type(expr).__name__} is not an expression node")
+
+
+def is_zero(poly: Poly) -> bool:
+    """Whether a polynomial is zero; denominators that are sums of several terms are multiplied out."""
+    for _ in range(MAX_CLEARINGS):
+        if not poly:
+            return True
+        denominator = _denominator(poly)
+        if denominator is None:
+            return False
+        atom, lowest = denominator
+        poly = multiply(poly, monomial({atom: Fraction(-lowest)}))
+    return not poly
+
+
+def _denominator(poly: Poly) -> tuple[Atom, int] | None:
+    """An outermost power of a sum with a negative exponent, and the whole number that clears it."""
+    lowest: dict[Atom, Fraction] = {}
+    for m in poly.terms:
+        for atom, e in m:
+            if atom.kind == "pow" and e < 0:
+                lowest[atom] = min(lowest.get(atom, Fraction(0)), e)
+    if not lowest:
+        return None
+    atom = min(lowest, key=lambda a: a.render({}))
+    return atom, lowest[atom].numerator // lowest[atom].denominator
+
+
+def equal(left: Expr, right: Expr, given: Iterable[Form] = ()) -> bool:
+    """Whether the normal form shows that two expressions are equal wherever the given predicates hold."""
+    difference = normal_form(left) - normal_form(right)
+    facts = tuple(given)
+    return is_zero(difference) or is_zero(refine(difference, facts))
+
+
+def refine(poly: Poly, facts: tuple[Form, ...]) -> Poly:
+    """A polynomial simplified where some predicates hold: what they decide becomes 0 or 1, at any depth.
+
+    Inside a product, the predicates that multiply it are facts for its other factors.
+    """
+    return total_poly(_refine_term(m, facts).scaled(c) for m, c in poly.terms.items())
+
+
+def _refine_term(m: Monomial, facts: tuple[Form, ...]) -> Poly:
+    own = [atom.args for atom, _ in m if atom.kind == "pred"]
+    if infeasible([*facts, *own]):
+        return ZERO_POLY
+    kept: list[Poly] = []
+    forms = list(own)
+    for form in own:
+        others = [f for f in forms if f is not form]
+        if holds(form, [*facts, *others]):
+            forms = others
+    kept += [predicate(form) for form in forms]
+    inner = (*facts, *forms)
+    kept += [power(refine_atom(atom, inner), e) for atom, e in m if atom.kind != "pred"]
+    return product_of(kept)
+
+
+def refine_atom(atom: Atom, facts: tuple[Form, ...]) -> Poly:
+    """`refine` of one atom."""
+    args = atom.args
+    match atom.kind:
+        case "exp":
+            return exponential(_refine_term(args[0], facts))
+        case "fn":
+            return function(args[0], refine(args[1], facts))
+        case "pow":
+            return refine(args[0], facts)
+        case "larger":
+            return larger(refine(p, facts) for p in args[0])
+        case "sum":
+            body, fresh = open_sum(atom)
+            return sum_over(fresh, refine(body, facts))
+        case "max":
+            index = Index("k", args[0].dim)
+            opened: dict[Ix, Ix] = {args[0]: index}
+            where = refine(rename(args[2], opened), facts)
+            single = where.single()
+            where_facts: tuple[Form, ...] = ()
+            if single is not None:
+                where_facts = tuple(a.args for a, _ in single[0] if a.kind == "pred")
+            body = refine(rename(args[1], opened), (*facts, *where_facts))
+            return max_over(index, body, where)
+        case _:
+            return atom_poly(atom)

@@ -1,0 +1,245 @@
+"""The data of the normal form: atoms, monomials, polynomials.
+
+A polynomial is a finite sum of rational coefficients times monomials; a monomial is a finite product of atoms with
+rational exponents; an atom is anything that the normal form cannot take apart further (an entry, an exponential of a
+monomial, a connected sum …). All three compare by structure. Bound indices inside an atom are numbers, the inner ones
+lower than the outer ones, so that two atoms that differ in the names of bound indices alone are the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple
+
+from .expr import Dim, Index, Tensor
+
+
+class Bound(NamedTuple):
+    """A bound index: its number and its dimension."""
+
+    number: int
+    dim: Dim
+
+
+Ix = Index | Bound
+AtomKind = Literal["entry", "size", "const", "delta", "pred", "exp", "fn", "max", "larger", "sum", "pow"]
+
+
+class Atom:
+    """One indivisible factor. `kind` decides what `args` holds:
+
+    entry (tensor, indices); size (dim); const (positive rational); delta (index, index); pred (terms, constant);
+    exp (monomial); fn (name, polynomial); max (bound, polynomial, polynomial where); larger (set of polynomials);
+    sum (bounds, monomial); pow (polynomial base; the exponent is the atom's own).
+    """
+
+    __slots__ = ("_hash", "_key", "args", "free", "kind", "top")
+
+    def __init__(self, kind: AtomKind, args: tuple[Any, ...], free: frozenset[Ix], top: int) -> None:
+        self.kind = kind
+        self.args = args
+        self.free = free
+        self.top = top
+        self._hash = hash((kind, args))
+        self._key: str | None = None
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, Atom)
+            and self._hash == other._hash
+            and self.kind == other.kind
+            and self.args == other.args
+        )
+
+    def render(self, names: Mapping[Ix, str]) -> str:
+        """A string that determines the atom, given distinct names of its free indices."""
+        if self.free.isdisjoint(names):
+            if self._key is None:
+                self._key = self._render({})
+            return self._key
+        return self._render(names)
+
+    def _render(self, names: Mapping[Ix, str]) -> str:
+        def name(ix: Ix) -> str:
+            if ix in names:
+                return names[ix]
+            return f"#{ix.number}" if isinstance(ix, Bound) else f"{ix.name}:{ix.dim.name}"
+
+        args = self.args
+        match self.kind:
+            case "entry":
+                return f"{args[0].name}[{','.join(map(name, args[1]))}]"
+            case "size" | "const":
+                return f"{self.kind}({args[0]})"
+            case "delta":
+                return f"delta({','.join(sorted(map(name, args[0])))})"
+            case "pred":
+                terms = sorted(f"{c}*{t.name if isinstance(t, Dim) else name(t)}" for t, c in args[0])
+                return f"[{'+'.join(terms)}+{args[1]}]"
+            case "exp":
+                return f"exp({render_monomial(args[0], names)})"
+            case "fn":
+                return f"{args[0]}({args[1].render(names)})"
+            case "max":
+                return f"max({args[0].dim.name};{args[1].render(names)};{args[2].render(names)})"
+            case "larger":
+                return f"larger({';'.join(sorted(p.render(names) for p in args[0]))})"
+            case "sum":
+                return f"sum({','.join(b.dim.name for b in args[0])};{render_monomial(args[1], names)})"
+            case "pow":
+                return f"pow({args[0].render(names)})"
+
+    def __repr__(self) -> str:
+        return self.render({})
+
+
+Monomial = frozenset[tuple[Atom, Fraction]]
+UNIT: Monomial = frozenset()
+
+
+def render_monomial(monomial: Monomial, names: Mapping[Ix, str]) -> str:
+    """A string that determines the monomial."""
+    return "·".join(sorted(f"{atom.render(names)}^{e}" for atom, e in monomial))
+
+
+def monomial_free(monomial: Monomial) -> frozenset[Ix]:
+    """The free indices of a monomial."""
+    return frozenset().union(*(atom.free for atom, _ in monomial))
+
+
+def monomial_top(monomial: Monomial) -> int:
+    """One more than the highest bound number that occurs inside."""
+    return max((atom.top for atom, _ in monomial), default=0)
+
+
+class Poly:
+    """A sum of rational multiples of monomials; no coefficient is zero."""
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
+        self.terms = dict(terms)
+        self._hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self.terms.items()))
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Poly) and self.terms == other.terms)
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    def __add__(self, other: Poly) -> Poly:
+        terms = dict(self.terms)
+        for monomial, coefficient in other.terms.items():
+            value = terms.get(monomial, 0) + coefficient
+            if value:
+                terms[monomial] = value
+            else:
+                terms.pop(monomial, None)
+        return Poly(terms)
+
+    def __neg__(self) -> Poly:
+        return self.scaled(Fraction(-1))
+
+    def __sub__(self, other: Poly) -> Poly:
+        return self + (-other)
+
+    def scaled(self, factor: Fraction) -> Poly:
+        """Every coefficient multiplied by a rational number."""
+        return Poly({m: c * factor for m, c in self.terms.items()} if factor else {})
+
+    @property
+    def free(self) -> frozenset[Ix]:
+        """The free indices."""
+        return frozenset().union(*(monomial_free(m) for m in self.terms))
+
+    @property
+    def top(self) -> int:
+        """One more than the highest bound number that occurs inside."""
+        return max((monomial_top(m) for m in self.terms), default=0)
+
+    def single(self) -> tuple[Monomial, Fraction] | None:
+        """The only term, if there is exactly one."""
+        return next(iter(self.terms.items())) if len(self.terms) == 1 else None
+
+    def render(self, names: Mapping[Ix, str]) -> str:
+        """A string that determines the polynomial."""
+        return "+".join(sorted(f"{c}·{render_monomial(m, names)}" for m, c in self.terms.items()))
+
+    def __repr__(self) -> str:
+        return self.render({}) or "0"
+
+
+def constant(value: Fraction | int) -> Poly:
+    """A rational number as a polynomial."""
+    return Poly({UNIT: Fraction(value)} if value else {})
+
+
+ZERO_POLY = constant(0)
+ONE_POLY = constant(1)
+
+
+def atom_poly(atom: Atom, exponent: Fraction | int = 1) -> Poly:
+    """One atom to a power, as a polynomial (no simplification)."""
+    return Poly({frozenset({(atom, Fraction(exponent))}): Fraction(1)})
+
+
+def total_poly(parts: Iterable[Poly]) -> Poly:
+    """The sum of polynomials."""
+    result = ZERO_POLY
+    for part in parts:
+        result = result + part
+    return result
+
+
+def entry_atom(tensor: Tensor, indices: tuple[Ix, ...]) -> Atom:
+    """An entry of a tensor."""
+    return Atom("entry", (tensor, indices), frozenset(indices), 0)
+
+
+def size_atom(dim: Dim) -> Atom:
+    """The size of a dimension."""
+    return Atom("size", (dim,), frozenset(), 0)
+
+
+def const_atom(value: int) -> Atom:
+    """A prime number under a fractional power."""
+    return Atom("const", (value,), frozenset(), 0)
+
+
+def is_positive(atom: Atom) -> bool:
+    """Whether the atom is a positive number wherever it occurs in a denominator, a root or a logarithm."""
+    match atom.kind:
+        case "size" | "const" | "exp":
+            return True
+        case "entry":
+            return bool(atom.args[0].kind == "positive")
+        case "sum":
+            return all(is_nonnegative_power(a, e) for a, e in atom.args[1])
+        case "pow":
+            return all(
+                c > 0 and all(is_nonnegative_power(a, e) for a, e in m) for m, c in atom.args[0].terms.items()
+            )
+        case _:
+            return False
+
+
+def is_nonnegative_power(atom: Atom, exponent: Fraction) -> bool:
+    """Whether a power of an atom is never negative."""
+    if exponent.denominator == 1 and exponent.numerator % 2 == 0:
+        return True
+    if atom.kind in ("delta", "pred"):
+        return True
+    if atom.kind == "entry" and atom.args[0].kind == "boolean":
+        return True
+    return is_positive(atom)

@@ -1,0 +1,69 @@
+"""What follows from affine inequalities between indices and sizes.
+
+A predicate is an affine form that is claimed to be at least 0. Indices satisfy 0 ≤ i ≤ n − 1 and sizes n ≥ 1; both are
+used as facts. A set of predicates is *infeasible* if a combination with small non-negative integer weights of them
+and of those facts is a negative number; a predicate *holds* if its complement is infeasible. Both tests are sound (they
+never claim more than is true) and incomplete (they may fail to see it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+
+from .expr import Dim
+from .polynomial import Ix
+
+Term = Ix | Dim
+Form = tuple[frozenset[tuple[Term, int]], int]
+
+MAX_WEIGHT = 2  # combinations of predicates use weights up to this; masks never needed more than 1
+
+
+def make_form(terms: Iterable[tuple[Term, int]], constant: int) -> Form:
+    """An affine form with like terms collected."""
+    merged: dict[Term, int] = {}
+    for term, coefficient in terms:
+        merged[term] = merged.get(term, 0) + coefficient
+    return frozenset((t, c) for t, c in merged.items() if c), constant
+
+
+def complement(form: Form) -> Form:
+    """`not (form ≥ 0)`, over the integers: −form − 1 ≥ 0."""
+    return make_form(((t, -c) for t, c in form[0]), -form[1] - 1)
+
+
+def upper_bound(form: Form) -> int | None:
+    """The largest value that the ranges of its indices and sizes allow, or None if there is no bound."""
+    sizes: dict[Dim, int] = {}
+    top = form[1]
+    for term, coefficient in form[0]:
+        if isinstance(term, Dim):
+            sizes[term] = sizes.get(term, 0) + coefficient
+        elif coefficient > 0:  # i ≤ n − 1
+            sizes[term.dim] = sizes.get(term.dim, 0) + coefficient
+            top -= coefficient
+    for coefficient in sizes.values():
+        if coefficient > 0:
+            return None
+        top += coefficient  # n ≥ 1
+    return top
+
+
+def infeasible(forms: Iterable[Form]) -> bool:
+    """Whether no assignment satisfies all the predicates at once (sound, not complete)."""
+    distinct = list(dict.fromkeys(forms))[:6]
+    for weights in product(range(MAX_WEIGHT + 1), repeat=len(distinct)):
+        if not any(weights):
+            continue
+        terms = [(t, w * c) for w, (ts, _) in zip(weights, distinct, strict=True) for t, c in ts]
+        shift = sum(w * c for w, (_, c) in zip(weights, distinct, strict=True))
+        top = upper_bound(make_form(terms, shift))
+        if top is not None and top < 0:
+            return True
+    return False
+
+
+def holds(form: Form, given: Iterable[Form] = ()) -> bool:
+    """Whether the predicate is true under the given ones (sound, not complete)."""
+    return infeasible([complement(form), *given])

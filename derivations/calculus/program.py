@@ -1,0 +1,139 @@
+"""Programs: ordered definitions `y[i, j] = expression of earlier names`, with inputs and outputs.
+
+A program is what is differentiated, proved about, printed, bounded, costed and compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from .expr import Entry, Expr, Index, Replacement, Tensor, free_indices, rename, substitute, tensors
+
+
+class ProgramError(ValueError):
+    """A program that does not define what it uses, or defines it twice."""
+
+
+@dataclass(frozen=True)
+class Def:
+    """One definition. `note` is what a reader should know; `label` names the statement that licenses it."""
+
+    target: Entry
+    value: Expr
+    note: str = ""
+    label: str = ""
+
+    @property
+    def tensor(self) -> Tensor:
+        """The tensor that is defined."""
+        return self.target.tensor
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """The indices of the definition."""
+        return self.target.indices
+
+    def at(self, *indices: Index) -> Expr:
+        """The defining expression at other indices, with new bound indices."""
+        return rename(self.value, dict(zip(self.indices, indices, strict=True)))
+
+    def __str__(self) -> str:
+        return f"{self.target} = {self.value}"
+
+
+@dataclass(frozen=True)
+class Program:
+    """Inputs, definitions in order, outputs.
+
+    `zero_over_empty` names tensors whose value is 0 only where a mask leaves nothing to sum over: there the quotient
+    by it is taken as 0 (the convention for fully masked rows).
+    """
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    steps: tuple[Def, ...]
+    outputs: tuple[Tensor, ...]
+    zero_over_empty: frozenset[Tensor] = field(default_factory=frozenset)
+
+    def __post_init__(self) -> None:
+        known = list(self.inputs)
+        for step in self.steps:
+            if step.tensor in known or step.tensor.name in {t.name for t in known}:
+                raise ProgramError(f"{self.name}: {step.tensor.name} is defined twice")
+            if len(set(step.indices)) != len(step.indices):
+                raise ProgramError(f"{self.name}: {step.target} repeats an index on the left")
+            for tensor in tensors(step.value):
+                if tensor not in known:
+                    raise ProgramError(
+                        f"{self.name}: {step.tensor.name} uses {tensor.name} before its definition"
+                    )
+            stray = [ix.name for ix in free_indices(step.value) if ix not in step.indices]
+            if stray:
+                raise ProgramError(f"{self.name}: {step} has {', '.join(stray)} free on the right alone")
+            known.append(step.tensor)
+        for tensor in self.outputs:
+            if tensor not in known:
+                raise ProgramError(f"{self.name}: the output {tensor.name} is not defined")
+
+    @cached_property
+    def defined(self) -> dict[Tensor, Def]:
+        """The definition of each tensor."""
+        return {step.tensor: step for step in self.steps}
+
+    def tensor(self, name: str) -> Tensor:
+        """The input or defined tensor with this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for tensor in (*self.inputs, *self.defined):
+            if tensor.name == name:
+                return tensor
+        raise KeyError(f"{self.name} has no tensor {name!r}")
+
+    def inline(
+        self,
+        expr: Expr,
+        inputs: Mapping[Tensor, Replacement] | None = None,
+        keep: frozenset[Tensor] = frozenset(),
+    ) -> Expr:
+        """`expr` in terms of the inputs (and the tensors in `keep`), with inputs replaced by other expressions."""
+        replacements: dict[Tensor, Replacement] = dict(inputs or {})
+        for step in self.steps:
+            if step.tensor in keep or step.tensor in replacements:
+                continue
+            value = substitute(step.value, replacements)
+            replacements[step.tensor] = _definition(step.indices, value)
+        return substitute(expr, replacements)
+
+    def extended(
+        self, name: str, inputs: Sequence[Tensor], steps: Sequence[Def], outputs: Sequence[Tensor]
+    ) -> Program:
+        """A program that goes on after this one."""
+        return replace(
+            self,
+            name=name,
+            inputs=(*self.inputs, *inputs),
+            steps=(*self.steps, *steps),
+            outputs=tuple(outputs),
+        )
+
+    def pruned(self) -> Program:
+        """The program without the definitions that no output needs."""
+        needed = set(self.outputs)
+        for step in reversed(self.steps):
+            if step.tensor in needed:
+                needed |= set(tensors(step.value))
+        return replace(self, steps=tuple(step for step in self.steps if step.tensor in needed))
+
+    def __str__(self) -> str:
+        return "\n".join(str(step) for step in self.steps)
+
+
+def _definition(indices: tuple[Index, ...], value: Expr) -> Replacement:
+    def at(*actual: Index) -> Expr:
+        return rename(value, dict(zip(indices, actual, strict=True)))
+
+    return at

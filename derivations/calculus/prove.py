@@ -1,0 +1,120 @@
+"""The prover: a statement is proved, refuted or open.
+
+*Proved* means that every line of the chain follows from the one before by the normal form, for every size, and that the
+independent evaluation agrees at random small sizes. *Refuted* means that the independent evaluation found sizes and
+exact values at which the two sides differ; the smallest that it found is kept. Anything else is *open*, which is a
+failure. If the normal form says equal and the evaluation says different, the normal form is wrong: `Contradiction`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from .algebra import TooLarge
+from .counterexample import search
+from .expr import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Pow, Predicate, Size, Sum
+from .normal_form import equal, normal_form
+from .polynomial import UNIT, is_nonnegative_power
+from .predicates import Form, make_form
+from .statement import Claim, Equal, NonNegative, Result, Statement
+
+POINTS = 8  # points of independent evaluation for a statement that the normal form proves
+
+
+class Contradiction(AssertionError):
+    """The normal form proved what the independent evaluation refutes: a fault of the prover."""
+
+
+def prove(statement: Statement, seed: int = 0) -> Result:
+    """Decide a statement."""
+    start = time.perf_counter()
+    checks = 0
+    status = "proved"
+    reason = ""
+    for number, claim in enumerate(statement.claims):
+        try:
+            failure = _decide(claim, _chain(statement, claim) if number == 0 else _ends(claim))
+        except TooLarge as problem:
+            failure = f"the normal form grew too large: {problem}"
+        proved = failure == ""
+        found, agreed = search(claim, seed, POINTS if proved else None)
+        checks += agreed
+        if found is not None:
+            if proved:
+                raise Contradiction(f"{statement.label} {statement.name}: proved, yet at {found.lines()}")
+            seconds = time.perf_counter() - start
+            return Result(statement, "refuted", seconds, checks, failure, found)
+        if proved and agreed == 0:
+            status, reason = (
+                "open",
+                "the independent evaluation found no point at which both sides are defined",
+            )
+        if not proved:
+            status, reason = "open", failure
+    seconds = time.perf_counter() - start
+    return Result(statement, "proved" if status == "proved" else "open", seconds, checks, reason)
+
+
+def _ends(claim: Claim) -> list[tuple[Expr, str]]:
+    if isinstance(claim, Equal):
+        return [(claim.left, ""), (claim.right, "normal form")]
+    return [(claim.expr, "")]
+
+
+def _chain(statement: Statement, claim: Claim) -> list[tuple[Expr, str]]:
+    lines = [(step.expr, step.reason) for step in statement.chain]
+    ends = _ends(claim)
+    return [ends[0], *lines, *ends[1:]]
+
+
+def chain_of(statement: Statement) -> list[tuple[Expr, str]]:
+    """The lines of the proof of the first claim: expressions with the reason why each equals the one before."""
+    return _chain(statement, statement.claim)
+
+
+def _decide(claim: Claim, lines: list[tuple[Expr, str]]) -> str:
+    """Empty if every line follows from the one before; else what does not."""
+    given = _facts(claim.given) if isinstance(claim, Equal) else ()
+    for (left, _), (right, reason) in zip(lines, lines[1:], strict=False):
+        if not equal(left, right, given):
+            return f"the step “{reason}” is not shown by the normal form: {left} = {right}"
+    if isinstance(claim, NonNegative) and not is_nonnegative(lines[-1][0]):
+        return f"no sign follows from the form of {lines[-1][0]}"
+    return ""
+
+
+def _facts(given: Iterable[Predicate]) -> tuple[Form, ...]:
+    return tuple(make_form(p.affine.terms, p.affine.constant) for p in given)
+
+
+def is_nonnegative(expr: Expr) -> bool:
+    """Whether an expression is never negative, by the signs of its parts: squares, exponentials, sums of such."""
+    match expr:
+        case Const(value):
+            return value >= 0
+        case Size() | Delta() | Predicate():
+            return True
+        case Entry(tensor, _):
+            return tensor.kind in ("positive", "boolean")
+        case Fn(name, _):
+            return name == "exp"
+        case Pow(base, exponent):
+            even = exponent.denominator == 1 and exponent.numerator % 2 == 0
+            return even or exponent.denominator % 2 == 0 or is_nonnegative(base)
+        case Add(parts):
+            return all(map(is_nonnegative, parts))
+        case Mul(parts):
+            if all(map(is_nonnegative, parts)):
+                return True
+            poly = normal_form(expr)
+            return all(
+                c > 0 and (m == UNIT or all(is_nonnegative_power(a, e) for a, e in m))
+                for m, c in poly.terms.items()
+            )
+        case Sum(_, body) | Max(_, body, _):
+            return is_nonnegative(body)
+        case Larger(left, right):
+            return is_nonnegative(left) or is_nonnegative(right)
+        case _:
+            return False

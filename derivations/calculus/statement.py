@@ -1,0 +1,96 @@
+"""What is claimed: statements, their hypotheses, the chain of equalities that proves them, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from .expr import Expr, Predicate
+
+Status = Literal["proved", "refuted", "open"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a chain: the next expression and why it equals the one before."""
+
+    expr: Expr
+    reason: str
+
+
+@dataclass(frozen=True)
+class Equal:
+    """left = right, for every value of the free indices that satisfies the hypotheses (each a predicate)."""
+
+    left: Expr
+    right: Expr
+    given: tuple[Predicate, ...] = ()
+
+
+@dataclass(frozen=True)
+class NonNegative:
+    """expr ≥ 0: decided by the signs of the factors of the expression that ends the chain."""
+
+    expr: Expr
+
+
+Claim = Equal | NonNegative
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A named claim about an operation.
+
+    `conjuncts` further claims must hold as well (for instance, one for each output). `chain` holds intermediate
+    expressions between the two sides of the first claim; without it the proof is a single step of normal form.
+    """
+
+    label: str
+    name: str
+    claim: Claim
+    chain: tuple[Step, ...] = ()
+    conjuncts: tuple[Claim, ...] = ()
+    law: str = ""
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """All claims."""
+        return (self.claim, *self.conjuncts)
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Sizes, exact input values and free indices at which the two sides differ (or a sign is wrong)."""
+
+    sizes: Mapping[str, int]
+    values: Mapping[str, Mapping[tuple[int, ...], Fraction]]
+    at: Mapping[str, int]
+    left: str
+    right: str
+
+    def lines(self) -> list[str]:
+        """The counterexample as text, one item a line."""
+        shown = [", ".join(f"{name} = {size}" for name, size in self.sizes.items())]
+        for name, array in self.values.items():
+            cells = "; ".join(
+                f"{name}{list(where) if where else ''} = {value}" for where, value in sorted(array.items())
+            )
+            shown.append(cells)
+        if self.at:
+            shown.append("at " + ", ".join(f"{name} = {value}" for name, value in self.at.items()))
+        shown += [f"left  = {self.left}", f"right = {self.right}"]
+        return shown
+
+
+@dataclass(frozen=True)
+class Result:
+    """The verdict on a statement. `checks` counts the points of the independent evaluation that agreed."""
+
+    statement: Statement
+    status: Status
+    seconds: float
+    checks: int = 0
+    reason: str = ""
+    counterexample: Counterexample | None = None
