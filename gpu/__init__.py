@@ -1,1 +1,5 @@
-"""PyTorch and Triton implementations: the in-house subject under test. Imports torch and triton only."""
+"""Attention and softmax for PyTorch: eager operators with derived gradients, and fused Triton kernels.
+
+Importing this package imports neither PyTorch nor Triton; `lemmata.gpu.softmax` and
+`lemmata.gpu.attention` import PyTorch, and Triton only when a `triton_` function first runs.
+"""

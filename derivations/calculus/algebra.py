@@ -17,7 +17,6 @@ from .canonical import canonical_order
 from .expr import Dim, Index
 from .polynomial import (
     ONE_POLY,
-    UNIT,
     ZERO_POLY,
     Atom,
     Bound,
@@ -469,8 +468,6 @@ def rename_atom(atom: Atom, mapping: Mapping[Ix, Ix]) -> Poly:
         case "max":
             index = Index("k", args[0].dim)
             opened: dict[Ix, Ix] = {args[0]: index}
-            return max_over(
-                index, rename(rename(args[1], opened), mapping), rename(rename(args[2], opened), mapping)
-            )
+            return max_over(index, rename(rename(args[1], opened), mapping), rename(rename(args[2], opened), mapping))
         case _:
             return atom_poly(atom)

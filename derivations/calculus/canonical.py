@@ -13,9 +13,7 @@ from fractions import Fraction
 from .expr import Index
 from .polynomial import Atom, Ix
 
-MAX_LEAVES = (
-    5_040  # orders tried inside a class of alike indices; beyond it equal products may look different
-)
+MAX_LEAVES = 5_040  # orders tried inside a class of alike indices; beyond it equal products may look different
 
 
 def canonical_order(indices: frozenset[Index], powers: Mapping[Atom, Fraction]) -> list[Index]:

@@ -199,11 +199,7 @@ def axis_indices(program: Program, tensor: Tensor) -> tuple[Index, ...]:
     """Names for the axes of a tensor: those with which the program reads it first, made distinct."""
     for step in program.steps:
         for node in walk(step.value):
-            if (
-                isinstance(node, Entry)
-                and node.tensor == tensor
-                and len(set(node.indices)) == len(node.indices)
-            ):
+            if isinstance(node, Entry) and node.tensor == tensor and len(set(node.indices)) == len(node.indices):
                 return tuple(index.fresh() for index in node.indices)
     return tuple(Index(d.name + "_", d) for d in tensor.dims)
 

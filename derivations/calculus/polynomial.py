@@ -227,9 +227,7 @@ def is_positive(atom: Atom) -> bool:
         case "sum":
             return all(is_nonnegative_power(a, e) for a, e in atom.args[1])
         case "pow":
-            return all(
-                c > 0 and all(is_nonnegative_power(a, e) for a, e in m) for m, c in atom.args[0].terms.items()
-            )
+            return all(c > 0 and all(is_nonnegative_power(a, e) for a, e in m) for m, c in atom.args[0].terms.items())
         case _:
             return False
 

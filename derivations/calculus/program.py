@@ -66,9 +66,7 @@ class Program:
                 raise ProgramError(f"{self.name}: {step.target} repeats an index on the left")
             for tensor in tensors(step.value):
                 if tensor not in known:
-                    raise ProgramError(
-                        f"{self.name}: {step.tensor.name} uses {tensor.name} before its definition"
-                    )
+                    raise ProgramError(f"{self.name}: {step.tensor.name} uses {tensor.name} before its definition")
             stray = [ix.name for ix in free_indices(step.value) if ix not in step.indices]
             if stray:
                 raise ProgramError(f"{self.name}: {step} has {', '.join(stray)} free on the right alone")

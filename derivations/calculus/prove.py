@@ -8,6 +8,7 @@ failure. If the normal form says equal and the evaluation says different, the no
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable
 
@@ -76,7 +77,7 @@ def chain_of(statement: Statement) -> list[tuple[Expr, str]]:
 def _decide(claim: Claim, lines: list[tuple[Expr, str]]) -> str:
     """Empty if every line follows from the one before; else what does not."""
     given = _facts(claim.given) if isinstance(claim, Equal) else ()
-    for (left, _), (right, reason) in zip(lines, lines[1:], strict=False):
+    for (left, _), (right, reason) in itertools.pairwise(lines):
         if not equal(left, right, given):
             return f"the step “{reason}” is not shown by the normal form: {left} = {right}"
     if isinstance(claim, NonNegative) and not is_nonnegative(lines[-1][0]):
@@ -109,8 +110,7 @@ def is_nonnegative(expr: Expr) -> bool:
                 return True
             poly = normal_form(expr)
             return all(
-                c > 0 and (m == UNIT or all(is_nonnegative_power(a, e) for a, e in m))
-                for m, c in poly.terms.items()
+                c > 0 and (m == UNIT or all(is_nonnegative_power(a, e) for a, e in m)) for m, c in poly.terms.items()
             )
         case Sum(_, body) | Max(_, body, _):
             return is_nonnegative(body)

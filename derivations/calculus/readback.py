@@ -1,0 +1,116 @@
+"""From a polynomial of the normal form back to an expression that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from .expr import (
+    ONE,
+    Add,
+    Const,
+    Delta,
+    Dim,
+    Entry,
+    Expr,
+    Fn,
+    Index,
+    Larger,
+    Max,
+    Mul,
+    Pow,
+    Predicate,
+    Size,
+    Sum,
+    Tensor,
+)
+from .expr import Affine as AffineForm
+from .polynomial import Atom, Bound, Ix, Monomial, Poly
+from .tidy import tidy
+
+Order = Mapping[Tensor, int]
+
+
+class Reader:
+    """Reads polynomials back. `names` gives the usual index name of a dimension, `order` the order of tensors."""
+
+    def __init__(self, names: Mapping[Dim, str], order: Order) -> None:
+        self.names = names
+        self.order = order
+
+    def poly(self, poly: Poly, bound: Mapping[Bound, Index] | None = None) -> Expr:
+        """A polynomial as a sum, the positive terms first."""
+        inner = dict(bound or {})
+        terms = sorted(
+            poly.terms.items(), key=lambda item: (item[1] < 0, self._rank(item[0]), repr(sorted(map(repr, item[0]))))
+        )
+        return tidy(Add(tuple(self.term(m, c, inner) for m, c in terms)))
+
+    def term(self, m: Monomial, coefficient: Fraction, bound: Mapping[Bound, Index]) -> Expr:
+        """A monomial as a product: numbers, then scalars, then tensors in the order of the program."""
+        factors: list[Expr] = [Const(coefficient)] if coefficient != 1 else []
+        logs: list[tuple[Expr, Fraction]] = []
+        for atom, e in sorted(m, key=lambda item: (self._atom_rank(item[0]), repr(item[0]))):
+            if atom.kind == "exp":
+                logs.append((self.term(atom.args[0], Fraction(1), bound), e))
+            else:
+                factors.append(Pow(self.atom(atom, bound), e) if e != 1 else self.atom(atom, bound))
+        if logs:
+            logs.sort(key=lambda item: item[1] < 0)
+            argument = Add(tuple(Mul((Const(e), inner)) for inner, e in logs))
+            factors.append(Fn("exp", tidy(argument)))
+        return tidy(Mul(tuple(factors))) if factors else ONE
+
+    def _rank(self, m: Monomial) -> tuple[int, ...]:
+        return tuple(sorted((self._atom_rank(atom) for atom, _ in m), reverse=True))
+
+    def _atom_rank(self, atom: Atom) -> int:
+        if atom.kind == "entry":
+            tensor = atom.args[0]
+            return self.order.get(tensor, 0) if tensor.dims else -1
+        return {"const": -3, "size": -2}.get(atom.kind, 10_000)
+
+    def index(self, ix: Ix, bound: Mapping[Bound, Index]) -> Index:
+        """The index object of a bound number or a free index."""
+        return bound[ix] if isinstance(ix, Bound) else ix
+
+    def atom(self, atom: Atom, bound: Mapping[Bound, Index]) -> Expr:
+        """One atom as an expression."""
+        args = atom.args
+        match atom.kind:
+            case "entry":
+                return Entry(args[0], tuple(self.index(ix, bound) for ix in args[1]))
+            case "size":
+                return Size(args[0])
+            case "const":
+                return Const(Fraction(args[0]))
+            case "delta":
+                left, right = sorted((self.index(ix, bound) for ix in args[0]), key=lambda ix: ix.name)
+                return Delta(left, right)
+            case "pred":
+                terms = tuple(
+                    (t if isinstance(t, Dim) else self.index(t, bound), c)
+                    for t, c in sorted(args[0], key=lambda item: (-item[1], str(item[0])))
+                )
+                return Predicate(AffineForm(terms, args[1]))
+            case "exp":
+                return Fn("exp", self.term(args[0], Fraction(1), bound))
+            case "fn":
+                return Fn(args[0], self.poly(args[1], bound))
+            case "pow":
+                return self.poly(args[0], bound)
+            case "larger":
+                left, *others = (self.poly(p, bound) for p in sorted(args[0], key=repr))
+                for other in others:
+                    left = Larger(left, other)
+                return left
+            case "max":
+                index = Index(self.names.get(args[0].dim, "k"), args[0].dim)
+                inner = {**bound, args[0]: index}
+                return Max(index, self.poly(args[1], inner), self.poly(args[2], inner))
+            case "sum":
+                inner = {**bound, **{b: Index(self.names.get(b.dim, "k"), b.dim) for b in args[0]}}
+                body = self.term(args[1], Fraction(1), inner)
+                for b in args[0]:
+                    body = Sum(inner[b], body)
+                return body

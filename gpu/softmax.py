@@ -1,0 +1,241 @@
+"""Softmax, log-softmax and log-sum-exp as PyTorch operators with derived gradients.
+
+The functions follow `torch.softmax`, `torch.log_softmax` and `torch.logsumexp`, for float16, bfloat16,
+float32 and float64 tensors of any shape, 0-d and empty ones included. float16 and bfloat16 tensors are
+computed in float32 and rounded once at the end, values and gradients alike.
+
+With p = softmax(x), y the output and dy its cotangent, the gradients are
+
+    softmax       dx = p∘(dy − Σ p∘dy)
+    log_softmax   dx = dy − exp(y) Σ dy
+    logsumexp     dx = p·dy
+"""
+
+from typing import Any
+
+import torch
+from lemmata.gpu.interpreter import interpret_without_cuda
+
+_FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def _normalized_dim(x: torch.Tensor, dim: int) -> int:
+    rank = max(x.ndim, 1)
+    if not -rank <= dim < rank:
+        raise IndexError(f"dim {dim} is out of range for a tensor of shape {tuple(x.shape)}: [{-rank}, {rank - 1}]")
+    return dim % rank
+
+
+def _floating(x: torch.Tensor, dtype: torch.dtype | None, function: str) -> torch.Tensor:
+    wanted = x.dtype if dtype is None else dtype
+    if wanted not in _FLOATING:
+        raise TypeError(f"{function} supports float16, bfloat16, float32 and float64, not {wanted}")
+    return x.to(wanted)
+
+
+def _compute(x: torch.Tensor) -> torch.Tensor:
+    """`x` in the dtype its arithmetic runs in: float32 for the 16-bit dtypes."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _shift(x: torch.Tensor, dim: int) -> torch.Tensor:
+    """The maximum along `dim`, kept as a dimension; 0 in place of an infinite one, as an identity shift."""
+    maximum = x.amax(dim, keepdim=True)
+    return maximum.masked_fill(maximum.isinf(), 0.0)
+
+
+@torch.library.custom_op("lemmata::softmax", mutates_args=(), schema="(Tensor x, int dim) -> Tensor")
+def _softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
+    if x.numel() == 0:
+        return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    e = torch.exp(x - x.amax(dim, keepdim=True))
+    return (e / e.sum(dim, keepdim=True)).contiguous()
+
+
+@torch.library.custom_op("lemmata::log_softmax", mutates_args=(), schema="(Tensor x, int dim) -> Tensor")
+def _log_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
+    if x.numel() == 0:
+        return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    # The shift is subtracted first: x - (m + log Σ) would round away small logarithms beside a large maximum.
+    shifted = x - x.amax(dim, keepdim=True)
+    return (shifted - shifted.exp().sum(dim, keepdim=True).log()).contiguous()
+
+
+@torch.library.custom_op("lemmata::logsumexp", mutates_args=(), schema="(Tensor x, int dim, bool keepdim) -> Tensor")
+def _logsumexp(x: torch.Tensor, dim: int, keepdim: bool) -> torch.Tensor:
+    if x.numel() == 0:
+        shape = list(x.shape)
+        shape[dim : dim + 1] = [1] if keepdim else []
+        return torch.full(shape, -torch.inf, dtype=x.dtype, device=x.device)
+    shift = _shift(x, dim)
+    y = (x - shift).exp().sum(dim, keepdim=True).log() + shift
+    # A 0-d input has no dimension to drop.
+    return (y if keepdim or x.ndim == 0 else y.squeeze(dim)).contiguous()
+
+
+@_softmax.register_fake
+def _(x: torch.Tensor, dim: int) -> torch.Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+@_log_softmax.register_fake
+def _(x: torch.Tensor, dim: int) -> torch.Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+@_logsumexp.register_fake
+def _(x: torch.Tensor, dim: int, keepdim: bool) -> torch.Tensor:
+    shape = list(x.shape)
+    shape[dim : dim + 1] = [1] if keepdim and x.ndim else []
+    return x.new_empty(shape)
+
+
+def _setup_output(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+    ctx.save_for_backward(output)
+    ctx.dim = inputs[1]
+
+
+def _softmax_gradient(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None]:
+    (p,) = ctx.saved_tensors
+    return p * (dy - (p * dy).sum(ctx.dim, keepdim=True)), None
+
+
+def _log_softmax_gradient(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None]:
+    (y,) = ctx.saved_tensors
+    return dy - y.exp() * dy.sum(ctx.dim, keepdim=True), None
+
+
+def _setup_logsumexp(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+    x, ctx.dim, keepdim = inputs
+    ctx.reduced = not keepdim and x.ndim > 0
+    ctx.save_for_backward(x, output)
+
+
+def _logsumexp_gradient(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+    x, y = ctx.saved_tensors
+    if ctx.reduced:
+        y, dy = y.unsqueeze(ctx.dim), dy.unsqueeze(ctx.dim)
+    return (x - y).exp() * dy, None, None
+
+
+_softmax.register_autograd(_softmax_gradient, setup_context=_setup_output)
+_log_softmax.register_autograd(_log_softmax_gradient, setup_context=_setup_output)
+_logsumexp.register_autograd(_logsumexp_gradient, setup_context=_setup_logsumexp)
+
+
+@torch.library.custom_op("lemmata::triton_softmax", mutates_args=(), schema="(Tensor x, int dim) -> Tensor")
+def _triton_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
+    from lemmata.gpu import triton_softmax as kernels
+
+    return kernels.softmax_forward(x, dim)
+
+
+@torch.library.custom_op(
+    "lemmata::triton_softmax_backward", mutates_args=(), schema="(Tensor dy, Tensor x, int dim) -> Tensor"
+)
+def _triton_softmax_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
+    from lemmata.gpu import triton_softmax as kernels
+
+    return kernels.softmax_backward(dy, x, dim)
+
+
+@_triton_softmax.register_fake
+def _(x: torch.Tensor, dim: int) -> torch.Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+@_triton_softmax_backward.register_fake
+def _(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+def _setup_input(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+    x, ctx.dim = inputs
+    ctx.save_for_backward(x)
+
+
+def _triton_softmax_gradient(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None]:
+    (x,) = ctx.saved_tensors
+    return _triton_softmax_backward(dy, x, ctx.dim), None
+
+
+_triton_softmax.register_autograd(_triton_softmax_gradient, setup_context=_setup_input)
+
+
+def softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """exp(x − max x) / Σ exp(x − max x) along `dim`, as `torch.softmax`.
+
+    Args:
+        input: any shape; any dtype if `dtype` is given, else float16, bfloat16, float32 or float64.
+        dim: the dimension that sums to one; a 0-d tensor has dimension 0.
+        dtype: converts `input` first, and is the dtype of the result.
+
+    Returns:
+        A contiguous tensor of the shape of `input`. A slice holding a NaN or +inf, or only -inf, gives NaN.
+
+    Raises:
+        IndexError: `dim` is out of range.
+        TypeError: the dtype of the result would not be a supported one.
+    """
+    interpret_without_cuda()
+    dim = _normalized_dim(input, dim)
+    x = _floating(input, dtype, "softmax")
+    y: torch.Tensor = _softmax(_compute(x), dim)
+    return y.to(x.dtype)
+
+
+def log_softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """x − max x − log Σ exp(x − max x) along `dim`, as `torch.log_softmax`.
+
+    Args, result and errors are those of `softmax`.
+    """
+    interpret_without_cuda()
+    dim = _normalized_dim(input, dim)
+    x = _floating(input, dtype, "log_softmax")
+    y: torch.Tensor = _log_softmax(_compute(x), dim)
+    return y.to(x.dtype)
+
+
+def logsumexp(input: torch.Tensor, dim: int, keepdim: bool = False) -> torch.Tensor:
+    """log Σ exp(x) along `dim`, as `torch.logsumexp` with one dimension.
+
+    Args:
+        input: any shape; float16, bfloat16, float32 or float64, or integers and booleans, which are
+            converted to the default dtype.
+        dim: the dimension to sum over; a 0-d tensor has dimension 0.
+        keepdim: keep `dim` with size 1.
+
+    Returns:
+        The shape of `input` without `dim`. An empty sum is -inf.
+
+    Raises:
+        IndexError: `dim` is out of range.
+        TypeError: `input` has another dtype.
+    """
+    interpret_without_cuda()
+    dim = _normalized_dim(input, dim)
+    exact = not input.dtype.is_floating_point and not input.dtype.is_complex
+    x = _floating(input, torch.get_default_dtype() if exact else None, "logsumexp")
+    y: torch.Tensor = _logsumexp(_compute(x), dim, keepdim)
+    return y.to(x.dtype)
+
+
+def triton_softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """`softmax` by fused Triton kernels, forward and backward.
+
+    Each slice is read twice, whatever its length: the maximum and the normaliser are found together in one
+    pass (Milakov & Gimelshein 2018, "Online normalizer calculation for softmax"). The backward pass
+    computes p again from `input` in the same way, so nothing besides `input` is kept.
+
+    Args and result are those of `softmax`. Without a CUDA device the kernels run in Triton's interpreter.
+
+    Raises:
+        IndexError: `dim` is out of range.
+        TypeError: the dtype of the result would not be a supported one.
+        RuntimeError: `input` is on the CPU and Triton was imported without TRITON_INTERPRET=1.
+        NotImplementedError: bfloat16 in Triton's interpreter, which computes it wrongly.
+    """
+    interpret_without_cuda()
+    dim = _normalized_dim(input, dim)
+    y: torch.Tensor = _triton_softmax(_floating(input, dtype, "triton_softmax"), dim)
+    return y
