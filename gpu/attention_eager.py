@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 
-_SCHEMA = "(Tensor query, Tensor key, Tensor value, Tensor? mask, bool is_causal, float scale)"
-_BACKWARD_SCHEMA = (
+FORWARD_SCHEMA = (
+    "(Tensor query, Tensor key, Tensor value, Tensor? mask, bool is_causal, float scale) -> (Tensor, Tensor)"
+)
+BACKWARD_SCHEMA = (
     "(Tensor d_output, Tensor d_lse, Tensor query, Tensor key, Tensor value, Tensor? mask, Tensor output, "
     "Tensor lse, bool is_causal, float scale, bool mask_gradient) -> (Tensor, Tensor, Tensor, Tensor)"
 )
@@ -51,9 +53,7 @@ def _scores(
     return s.masked_fill(~allowed, -torch.inf), allowed
 
 
-def _masked_matmul(
-    weights: torch.Tensor, allowed: torch.Tensor | None, values: torch.Tensor
-) -> torch.Tensor:
+def _masked_matmul(weights: torch.Tensor, allowed: torch.Tensor | None, values: torch.Tensor) -> torch.Tensor:
     """Σ_j weights[i, j]·values[j] over the j with allowed[i, j].
 
     The weights of the others are zero, which suffices unless their values are NaN or infinite: 0·NaN is
@@ -71,9 +71,7 @@ def _masked_matmul(
     return total
 
 
-@torch.library.custom_op(
-    "lemmata::attention", mutates_args=(), schema=f"{_SCHEMA} -> (Tensor, Tensor)"
-)
+@torch.library.custom_op("lemmata::attention", mutates_args=(), schema=FORWARD_SCHEMA)
 def attention(
     query: torch.Tensor,
     key: torch.Tensor,
@@ -98,10 +96,10 @@ def attention(
         p = p.masked_fill(~allowed, 0.0)
         allowed = _grouped(allowed, key.shape[1])
     output = _masked_matmul(_grouped(p, key.shape[1]), allowed, value)
-    return output.reshape(B, Hq, Sq, -1), (shift + total.log()).squeeze(-1)
+    return output.reshape(B, Hq, Sq, value.shape[3]), (shift + total.log()).squeeze(-1)
 
 
-@torch.library.custom_op("lemmata::attention_backward", mutates_args=(), schema=_BACKWARD_SCHEMA)
+@torch.library.custom_op("lemmata::attention_backward", mutates_args=(), schema=BACKWARD_SCHEMA)
 def attention_backward(
     d_output: torch.Tensor,
     d_lse: torch.Tensor,
@@ -138,12 +136,11 @@ def attention_backward(
     grouped_ds = _grouped(ds, Hkv)
     dq = scale * _masked_matmul(grouped_ds, grouped_allowed, key).reshape(B, Hq, Sq, D)
     dk = scale * _masked_matmul(grouped_ds.mT, allowed_by_key, _grouped(query, Hkv))
-    d_mask = ds.sum_to_size(d_mask_shape).clone() if d_mask_shape != (0,) else query.new_zeros(0)
+    d_mask = ds.sum_to_size(d_mask_shape) if d_mask_shape != (0,) else query.new_zeros(0)
     return dq.contiguous(), dk.contiguous(), dv.contiguous(), d_mask
 
 
-@attention.register_fake
-def _(
+def fake_forward(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -151,12 +148,13 @@ def _(
     is_causal: bool,
     scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    """The shapes and dtypes of `attention`, for its tracing."""
     B, Hq, Sq, _ = query.shape
-    return query.new_empty(B, Hq, Sq, value.shape[3]), query.new_empty(B, Hq, Sq)
+    lse_dtype = torch.promote_types(query.dtype, torch.float32)
+    return query.new_empty(B, Hq, Sq, value.shape[3]), query.new_empty(B, Hq, Sq, dtype=lse_dtype)
 
 
-@attention_backward.register_fake
-def _(
+def fake_backward(
     d_output: torch.Tensor,
     d_lse: torch.Tensor,
     query: torch.Tensor,
@@ -169,5 +167,26 @@ def _(
     scale: float,
     mask_gradient: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    d_mask = query.new_empty(mask.shape if mask is not None and mask_gradient else (0,))
+    """The shapes and dtypes of `attention_backward`, for its tracing."""
+    d_mask = mask.new_empty(mask.shape) if mask is not None and mask_gradient else lse.new_empty(0)
     return query.new_empty(query.shape), key.new_empty(key.shape), value.new_empty(value.shape), d_mask
+
+
+def register_gradient(forward: Any, backward: Any) -> None:
+    """Make the operator `backward` the gradient of `forward`; both have the signatures of this module's."""
+
+    def setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, torch.Tensor]) -> None:
+        query, key, value, mask, ctx.is_causal, ctx.scale = inputs
+        ctx.save_for_backward(query, key, value, mask, *output)
+
+    def gradient(ctx: Any, d_output: torch.Tensor, d_lse: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        mask_gradient = ctx.needs_input_grad[3]
+        *grads, d_mask = backward(d_output, d_lse, *ctx.saved_tensors, ctx.is_causal, ctx.scale, mask_gradient)
+        return (*grads, d_mask if mask_gradient else None, None, None)
+
+    forward.register_autograd(gradient, setup_context=setup)
+
+
+attention.register_fake(fake_forward)
+attention_backward.register_fake(fake_backward)
+register_gradient(attention, attention_backward)

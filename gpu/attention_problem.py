@@ -50,9 +50,7 @@ def _check_dtypes(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -
         raise TypeError(f"attention supports float16, bfloat16, float32 and float64, not {query.dtype}")
 
 
-def _mask_in_four_dimensions(
-    mask: torch.Tensor, dtype: torch.dtype, weights_shape: tuple[int, ...]
-) -> torch.Tensor:
+def _mask_in_four_dimensions(mask: torch.Tensor, dtype: torch.dtype, weights_shape: tuple[int, ...]) -> torch.Tensor:
     if mask.dtype not in (torch.bool, torch.float32, dtype):
         raise TypeError(f"attn_mask has to be bool, float32 or the query's {dtype}, not {mask.dtype}")
     rank = len(weights_shape)

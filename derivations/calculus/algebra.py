@@ -20,6 +20,7 @@ from .polynomial import (
     ZERO_POLY,
     Atom,
     Bound,
+    Image,
     Ix,
     Monomial,
     Poly,
@@ -30,8 +31,10 @@ from .polynomial import (
     is_positive,
     monomial_free,
     monomial_top,
+    place_atom,
     size_atom,
     total_poly,
+    unbound,
 )
 from .predicates import Form, holds, infeasible, make_form
 
@@ -341,8 +344,14 @@ def _sum_term(indices: frozenset[Index], powers: dict[Atom, Fraction]) -> Poly:
     outside = {a: e for a, e in powers.items() if a not in inside}
     opened = _open_sums(inside)
     if opened is not None:
-        body, new = opened
-        return multiply(monomial(outside), sum_over(indices | new, body))
+        return multiply(monomial(outside), sum_over(indices | opened[1], opened[0]))
+    for index in indices:  # Σ_j f(π(j)) = Σ_j f(j)
+        images = {ix for a in inside for ix in a.free if isinstance(ix, Image) and ix.ix == index}
+        if len(images) == 1:
+            fresh = index.fresh()
+            body = rename_powers(inside, {next(iter(images)): fresh})
+            if index not in body.free:
+                return multiply(monomial(outside), sum_over((indices - {index}) | {fresh}, body))
     # A part of the component may be a sum that also stands in the denominator: Σ_i Σ_j e_ij / Σ_j e_ij.
     if any(a.kind == "sum" and e < 0 for a, e in inside.items()):
         for index in indices:
@@ -407,8 +416,7 @@ def _component(indices: frozenset[Index], powers: dict[Atom, Fraction]) -> Poly:
     if closed is None:
         raise AssertionError("renaming the indices of a product gave a sum")
     body, coefficient = closed
-    outer = frozenset(bounds)
-    atom = Atom("sum", (bounds, body), monomial_free(body) - outer, base + len(bounds))
+    atom = Atom("sum", (bounds, body), unbound(monomial_free(body), bounds), base + len(bounds))
     return atom_poly(atom).scaled(coefficient)
 
 
@@ -421,7 +429,7 @@ def max_over(index: Index, body: Poly, where: Poly) -> Poly:
     base = max(inside.top, where.top)
     bound = Bound(base, index.dim)
     inner, condition = rename(inside, {index: bound}), rename(where, {index: bound})
-    free = (inner.free | condition.free) - {bound}
+    free = unbound(inner.free | condition.free, [bound])
     return outside + atom_poly(Atom("max", (bound, inner, condition), free, base + 1))
 
 
@@ -442,12 +450,25 @@ def rename_powers(powers: Mapping[Atom, Fraction], mapping: Mapping[Ix, Ix]) -> 
     return product_of([monomial(kept), *moved])
 
 
+def _moved(ix: Ix, mapping: Mapping[Ix, Ix]) -> Ix:
+    if ix in mapping:
+        return mapping[ix]
+    if isinstance(ix, Image):
+        inner = mapping.get(ix.ix, ix.ix)
+        if isinstance(inner, Image):
+            raise TooLarge("permutations are not composed")
+        return Image(ix.permutation, inner)
+    return ix
+
+
 def rename_atom(atom: Atom, mapping: Mapping[Ix, Ix]) -> Poly:
     """`rename` of one atom."""
     args = atom.args
     match atom.kind:
         case "entry":
-            return atom_poly(entry_atom(args[0], tuple(mapping.get(ix, ix) for ix in args[1])))
+            return atom_poly(entry_atom(args[0], tuple(_moved(ix, mapping) for ix in args[1])))
+        case "place":
+            return atom_poly(place_atom(mapping.get(args[0], args[0])))
         case "delta":
             left, right = (mapping.get(ix, ix) for ix in args[0])
             return delta(left, right)

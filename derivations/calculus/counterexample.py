@@ -11,7 +11,7 @@ from fractions import Fraction
 import mpmath
 
 from .evaluate import DIGITS, Point, Undefined, all_indices, evaluate
-from .expr import Dim, Index, Tensor, dims_of, free_indices, tensors
+from .expr import Dim, Entry, Index, Mapped, Permutation, Tensor, dims_of, free_indices, tensors, walk
 from .statement import Claim, Counterexample, Equal
 
 AGREEMENT = mpmath.mpf(10) ** (10 - DIGITS)  # ten digits kept for the rounding of the evaluation itself
@@ -32,10 +32,11 @@ def search(claim: Claim, seed: int, points: int | None = None) -> tuple[Countere
     for number, sizes in enumerate(sizes_list):
         for draw in range(1 if points else DRAWS):
             values = {t: _draw(t, sizes, rng, whole=(number + draw) % 2 == 0) for t in trial.tensors}
-            failing, good = trial.fails(Point(sizes, values))
+            moved = {p: tuple(rng.sample(range(sizes[p.dim]), sizes[p.dim])) for p in trial.permutations}
+            failing, good = trial.fails(Point(sizes, values, moved))
             agreed += good
             if failing is not None:
-                return _shrunk(trial, sizes, values), agreed
+                return _shrunk(trial, sizes, values, moved), agreed
     return None, agreed
 
 
@@ -48,6 +49,16 @@ class _Trial:
         everything = (*self.sides, *self.given)
         self.dims = tuple(dict.fromkeys(d for e in everything for d in dims_of(e)))
         self.tensors = tuple(dict.fromkeys(t for e in everything for t in tensors(e)))
+        self.permutations = tuple(
+            dict.fromkeys(
+                ix.permutation
+                for e in everything
+                for node in walk(e)
+                if isinstance(node, Entry)
+                for ix in node.indices
+                if isinstance(ix, Mapped)
+            )
+        )
         self.indices = tuple(dict.fromkeys(ix for e in everything for ix in free_indices(e)))
 
     def fails(self, point: Point) -> tuple[tuple[dict[Index, int], list[mpmath.mpf]] | None, int]:
@@ -107,7 +118,10 @@ def _draw(
     return {cell: draw() for cell in cells}
 
 
-def _shrunk(trial: _Trial, sizes: dict[Dim, int], values: Values) -> Counterexample:
+Moved = dict[Permutation, tuple[int, ...]]
+
+
+def _shrunk(trial: _Trial, sizes: dict[Dim, int], values: Values, moved: Moved) -> Counterexample:
     """Each value replaced by 0, 1 or its whole part where the claim stays false."""
     for tensor, array in values.items():
         for cell, value in list(array.items()):
@@ -115,17 +129,20 @@ def _shrunk(trial: _Trial, sizes: dict[Dim, int], values: Values) -> Counterexam
                 if simpler == value or (tensor.kind == "positive" and simpler <= 0):
                     continue
                 tried = {**values, tensor: {**values[tensor], cell: simpler}}
-                if trial.fails(Point(sizes, tried))[0] is not None:
+                if trial.fails(Point(sizes, tried, moved))[0] is not None:
                     values = tried
                     break
-    failing, _ = trial.fails(Point(sizes, values))
+    failing, _ = trial.fails(Point(sizes, values, moved))
     assert failing is not None
     at, sides = failing
     with mpmath.workdps(DIGITS):
         shown = [mpmath.nstr(side, 12) for side in sides]
     found = Counterexample(
         sizes={dim.name: size for dim, size in sizes.items()},
-        values={t.name: array for t, array in values.items()},
+        values={
+            **{t.name: array for t, array in values.items()},
+            **{p.name: {(k,): Fraction(to) for k, to in enumerate(images)} for p, images in moved.items()},
+        },
         at={index.name: value for index, value in at.items()},
         left=shown[0],
         right=shown[-1],

@@ -23,11 +23,15 @@ from .expr import (
     Fn,
     Index,
     Larger,
+    Mapped,
     Max,
     Mul,
+    Permutation,
+    Place,
     Pow,
     Predicate,
     Size,
+    Subscript,
     Sum,
     Tensor,
     free_indices,
@@ -48,6 +52,7 @@ class Point:
 
     sizes: Mapping[Dim, int]
     values: Mapping[Tensor, Array]
+    permutations: Mapping[Permutation, tuple[int, ...]] = field(default_factory=dict)
     _memo: dict[tuple[int, tuple[int, ...]], mpmath.mpf] = field(default_factory=dict)
     _kept: dict[int, tuple[Expr, tuple[Index, ...]]] = field(default_factory=dict)
 
@@ -80,7 +85,7 @@ def _compute(expr: Expr, point: Point, at: dict[Index, int]) -> mpmath.mpf:
         case Size(dim):
             return mpmath.mpf(point.sizes[dim])
         case Entry(tensor, indices):
-            value = point.values[tensor][tuple(at[index] for index in indices)]
+            value = point.values[tensor][tuple(_place(index, point, at) for index in indices)]
             return mpmath.mpf(value.numerator) / value.denominator
         case Add(terms):
             return mpmath.fsum(_value(term, point, at) for term in terms)
@@ -107,8 +112,16 @@ def _compute(expr: Expr, point: Point, at: dict[Index, int]) -> mpmath.mpf:
             return mpmath.mpf(at[left] == at[right])
         case Predicate(affine):
             return mpmath.mpf(_position(affine, point, at) >= 0)
+        case Place(affine):
+            return mpmath.mpf(_position(affine, point, at))
         case _:
             raise TypeError(f"{type(expr).__name__} is not an expression node")
+
+
+def _place(index: Subscript, point: Point, at: dict[Index, int]) -> int:
+    if isinstance(index, Mapped):
+        return point.permutations[index.permutation][at[index.index]]
+    return at[index]
 
 
 def _position(affine: Affine, point: Point, at: dict[Index, int]) -> int:

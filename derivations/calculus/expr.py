@@ -49,6 +49,37 @@ class Index:
         return Index(self.name, self.dim)
 
 
+@dataclass(frozen=True)
+class Permutation:
+    """An unknown permutation of the positions of a dimension."""
+
+    name: str
+    dim: Dim
+
+    def __call__(self, index: Index) -> Mapped:
+        if index.dim != self.dim:
+            raise DimensionError(f"{self.name} permutes {self.dim}, {index.name} runs over {index.dim}")
+        return Mapped(self, index)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The position to which a permutation takes an index: π(i)."""
+
+    permutation: Permutation
+    index: Index
+
+    @property
+    def dim(self) -> Dim:
+        """The dimension."""
+        return self.permutation.dim
+
+    def __str__(self) -> str:
+        return f"{self.permutation.name}({self.index})"
+
+
+Subscript = Index | Mapped
+
 Kind = Literal["real", "positive", "boolean"]
 
 
@@ -60,7 +91,7 @@ class Tensor:
     dims: tuple[Dim, ...] = ()
     kind: Kind = "real"
 
-    def __getitem__(self, indices: Index | tuple[Index, ...]) -> Entry:
+    def __getitem__(self, indices: Subscript | tuple[Subscript, ...]) -> Entry:
         return Entry(self, indices if isinstance(indices, tuple) else (indices,))
 
     def __str__(self) -> str:
@@ -127,7 +158,7 @@ class Entry(Expr):
     """One entry of a tensor: x[i, j]."""
 
     tensor: Tensor
-    indices: tuple[Index, ...]
+    indices: tuple[Subscript, ...]
 
     def __post_init__(self) -> None:
         dims = tuple(index.dim for index in self.indices)
@@ -209,19 +240,19 @@ class Delta(Expr):
             )
 
 
-Position = Index | Dim
+Term = Index | Dim
 
 
 @dataclass(frozen=True, slots=True)
 class Affine:
     """An integer combination of indices and sizes plus an integer: a position on an axis."""
 
-    terms: tuple[tuple[Position, int], ...]
+    terms: tuple[tuple[Term, int], ...]
     constant: int = 0
 
-    def __add__(self, other: Affine | Position | int) -> Affine:
+    def __add__(self, other: Affine | Term | int) -> Affine:
         other = position(other)
-        merged: dict[Position, int] = dict(self.terms)
+        merged: dict[Term, int] = dict(self.terms)
         for term, coefficient in other.terms:
             merged[term] = merged.get(term, 0) + coefficient
         kept = tuple((term, c) for term, c in merged.items() if c != 0)
@@ -230,11 +261,11 @@ class Affine:
     def __neg__(self) -> Affine:
         return Affine(tuple((term, -c) for term, c in self.terms), -self.constant)
 
-    def __sub__(self, other: Affine | Position | int) -> Affine:
+    def __sub__(self, other: Affine | Term | int) -> Affine:
         return self + (-position(other))
 
 
-def position(value: Affine | Position | int) -> Affine:
+def position(value: Affine | Term | int) -> Affine:
     """An index, a size or an integer as an affine position."""
     if isinstance(value, Affine):
         return value
@@ -246,6 +277,13 @@ def position(value: Affine | Position | int) -> Affine:
 @dataclass(frozen=True, slots=True)
 class Predicate(Expr):
     """1 where `affine ≥ 0`, else 0."""
+
+    affine: Affine
+
+
+@dataclass(frozen=True, slots=True)
+class Place(Expr):
+    """An affine position as a number: `Place(position(i))` is the value of i."""
 
     affine: Affine
 
@@ -263,7 +301,7 @@ def lift(value: Expr | Scalar) -> Expr:
     raise TypeError(f"{value!r} is not exact: write an int, a Fraction or an expression")
 
 
-def at_least(left: Affine | Position | int, right: Affine | Position | int) -> Expr:
+def at_least(left: Affine | Term | int, right: Affine | Term | int) -> Expr:
     """1 where `left ≥ right`, else 0: `at_least(i, j)` is the causal mask of row i, column j."""
     return Predicate(position(left) - position(right))
 
@@ -351,10 +389,10 @@ def own_indices(expr: Expr) -> tuple[Index, ...]:
     """The indices that the node itself mentions (not its sub-expressions, not a binder)."""
     match expr:
         case Entry(_, indices):
-            return indices
+            return tuple(ix.index if isinstance(ix, Mapped) else ix for ix in indices)
         case Delta(left, right):
             return (left, right)
-        case Predicate(affine):
+        case Predicate(affine) | Place(affine):
             return tuple(term for term, _ in affine.terms if isinstance(term, Index))
         case _:
             return ()
@@ -370,19 +408,41 @@ def free_indices(expr: Expr) -> tuple[Index, ...]:
     return tuple(found)
 
 
-def rename(expr: Expr, mapping: Mapping[Index, Index]) -> Expr:
+def _moved(ix: Subscript, mapping: Mapping[Index, Subscript]) -> Subscript:
+    if isinstance(ix, Index):
+        return mapping.get(ix, ix)
+    target = mapping.get(ix.index, ix.index)
+    if isinstance(target, Mapped):
+        raise DimensionError(f"{ix} at {target}: permutations are not composed")
+    return Mapped(ix.permutation, target)
+
+
+def _plain(ix: Index, mapping: Mapping[Index, Subscript]) -> Index:
+    target = mapping.get(ix, ix)
+    if isinstance(target, Mapped):
+        raise DimensionError(f"{target} cannot stand where positions are compared")
+    return target
+
+
+def _affine(affine: Affine, mapping: Mapping[Index, Subscript]) -> Affine:
+    moved = Affine((), affine.constant)
+    for term, coefficient in affine.terms:
+        target = _plain(term, mapping) if isinstance(term, Index) else term
+        moved = moved + Affine(((target, coefficient),))
+    return moved
+
+
+def rename(expr: Expr, mapping: Mapping[Index, Subscript]) -> Expr:
     """Free indices replaced, and every bound index made new: nothing can be captured."""
     match expr:
         case Entry(tensor, indices):
-            return Entry(tensor, tuple(mapping.get(index, index) for index in indices))
+            return Entry(tensor, tuple(_moved(index, mapping) for index in indices))
         case Delta(left, right):
-            return Delta(mapping.get(left, left), mapping.get(right, right))
+            return Delta(_plain(left, mapping), _plain(right, mapping))
         case Predicate(affine):
-            moved = Affine((), affine.constant)
-            for term, coefficient in affine.terms:
-                target = mapping.get(term, term) if isinstance(term, Index) else term
-                moved = moved + Affine(((target, coefficient),))
-            return Predicate(moved)
+            return Predicate(_affine(affine, mapping))
+        case Place(affine):
+            return Place(_affine(affine, mapping))
         case Sum(index, body):
             new = index.fresh()
             return Sum(new, rename(body, {**mapping, index: new}))
@@ -430,7 +490,7 @@ def dims_of(expr: Expr) -> tuple[Dim, ...]:
                 found[index.dim] = None
             case Delta(left, _):
                 found[left.dim] = None
-            case Predicate(affine):
+            case Predicate(affine) | Place(affine):
                 for term, _ in affine.terms:
                     found[term.dim if isinstance(term, Index) else term] = None
     return tuple(found)

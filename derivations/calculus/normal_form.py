@@ -28,13 +28,16 @@ from .expr import (
     Add,
     Const,
     Delta,
+    Dim,
     Entry,
     Expr,
     Fn,
     Index,
     Larger,
+    Mapped,
     Max,
     Mul,
+    Place,
     Pow,
     Predicate,
     Size,
@@ -43,12 +46,14 @@ from .expr import (
 from .polynomial import (
     ZERO_POLY,
     Atom,
+    Image,
     Ix,
     Monomial,
     Poly,
     atom_poly,
     constant,
     entry_atom,
+    place_atom,
     size_atom,
     total_poly,
 )
@@ -65,7 +70,14 @@ def normal_form(expr: Expr) -> Poly:
         case Size(dim):
             return atom_poly(size_atom(dim))
         case Entry(tensor, indices):
-            return atom_poly(entry_atom(tensor, indices))
+            moved = (Image(ix.permutation, ix.index) if isinstance(ix, Mapped) else ix for ix in indices)
+            return atom_poly(entry_atom(tensor, tuple(moved)))
+        case Place(affine):
+            parts = [
+                atom_poly(size_atom(term) if isinstance(term, Dim) else place_atom(term)).scaled(Fraction(c))
+                for term, c in affine.terms
+            ]
+            return total_poly([constant(affine.constant), *parts])
         case Add(terms):
             return total_poly(normal_form(term) for term in terms)
         case Mul(factors):

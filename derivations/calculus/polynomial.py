@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
-from .expr import Dim, Index, Tensor
+from .expr import Dim, Index, Permutation, Tensor
 
 
 class Bound(NamedTuple):
@@ -22,14 +22,26 @@ class Bound(NamedTuple):
     dim: Dim
 
 
-Ix = Index | Bound
-AtomKind = Literal["entry", "size", "const", "delta", "pred", "exp", "fn", "max", "larger", "sum", "pow"]
+class Image(NamedTuple):
+    """The position to which a permutation takes an index."""
+
+    permutation: Permutation
+    ix: Index | Bound
+
+    @property
+    def dim(self) -> Dim:
+        """The dimension."""
+        return self.permutation.dim
+
+
+Ix = Index | Bound | Image
+AtomKind = Literal["entry", "size", "place", "const", "delta", "pred", "exp", "fn", "max", "larger", "sum", "pow"]
 
 
 class Atom:
     """One indivisible factor. `kind` decides what `args` holds:
 
-    entry (tensor, indices); size (dim); const (positive rational); delta (index, index); pred (terms, constant);
+    entry (tensor, indices); size (dim); place (index): its value as a number; const (positive rational); delta (index, index); pred (terms, constant);
     exp (monomial); fn (name, polynomial); max (bound, polynomial, polynomial where); larger (set of polynomials);
     sum (bounds, monomial); pow (polynomial base; the exponent is the atom's own).
     """
@@ -69,6 +81,8 @@ class Atom:
         def name(ix: Ix) -> str:
             if ix in names:
                 return names[ix]
+            if isinstance(ix, Image):
+                return f"{ix.permutation.name}({name(ix.ix)})"
             return f"#{ix.number}" if isinstance(ix, Bound) else f"{ix.name}:{ix.dim.name}"
 
         args = self.args
@@ -77,6 +91,8 @@ class Atom:
                 return f"{args[0].name}[{','.join(map(name, args[1]))}]"
             case "size" | "const":
                 return f"{self.kind}({args[0]})"
+            case "place":
+                return f"place({name(args[0])})"
             case "delta":
                 return f"delta({','.join(sorted(map(name, args[0])))})"
             case "pred":
@@ -204,7 +220,19 @@ def total_poly(parts: Iterable[Poly]) -> Poly:
 
 def entry_atom(tensor: Tensor, indices: tuple[Ix, ...]) -> Atom:
     """An entry of a tensor."""
-    return Atom("entry", (tensor, indices), frozenset(indices), 0)
+    inner = frozenset(ix.ix for ix in indices if isinstance(ix, Image))
+    return Atom("entry", (tensor, indices), frozenset(indices) | inner, 0)
+
+
+def place_atom(ix: Ix) -> Atom:
+    """The value of an index as a number."""
+    return Atom("place", (ix,), frozenset({ix}), 0)
+
+
+def unbound(free: frozenset[Ix], bounds: Iterable[Bound]) -> frozenset[Ix]:
+    """The free indices that remain when some become bound."""
+    gone = frozenset(bounds)
+    return frozenset(ix for ix in free if (ix.ix if isinstance(ix, Image) else ix) not in gone)
 
 
 def size_atom(dim: Dim) -> Atom:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from .expr import Entry, Expr, Index, Replacement, Tensor, free_indices, rename, substitute, tensors
+from .expr import Entry, Expr, Index, Replacement, Subscript, Tensor, free_indices, rename, substitute, tensors
 
 
 class ProgramError(ValueError):
@@ -33,9 +33,9 @@ class Def:
     @property
     def indices(self) -> tuple[Index, ...]:
         """The indices of the definition."""
-        return self.target.indices
+        return tuple(ix for ix in self.target.indices if isinstance(ix, Index))
 
-    def at(self, *indices: Index) -> Expr:
+    def at(self, *indices: Subscript) -> Expr:
         """The defining expression at other indices, with new bound indices."""
         return rename(self.value, dict(zip(self.indices, indices, strict=True)))
 
@@ -131,7 +131,7 @@ class Program:
 
 
 def _definition(indices: tuple[Index, ...], value: Expr) -> Replacement:
-    def at(*actual: Index) -> Expr:
+    def at(*actual: Subscript) -> Expr:
         return rename(value, dict(zip(indices, actual, strict=True)))
 
     return at

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from .algebra import TooLarge
 from .counterexample import search
-from .expr import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Pow, Predicate, Size, Sum
+from .expr import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
 from .normal_form import equal, normal_form
 from .polynomial import UNIT, is_nonnegative_power
 from .predicates import Form, make_form
@@ -96,6 +96,8 @@ def is_nonnegative(expr: Expr) -> bool:
             return value >= 0
         case Size() | Delta() | Predicate():
             return True
+        case Place():
+            return False
         case Entry(tensor, _):
             return tensor.kind in ("positive", "boolean")
         case Fn(name, _):

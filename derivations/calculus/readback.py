@@ -16,16 +16,19 @@ from .expr import (
     Fn,
     Index,
     Larger,
+    Mapped,
     Max,
     Mul,
+    Place,
     Pow,
     Predicate,
     Size,
+    Subscript,
     Sum,
     Tensor,
 )
 from .expr import Affine as AffineForm
-from .polynomial import Atom, Bound, Ix, Monomial, Poly
+from .polynomial import Atom, Bound, Image, Ix, Monomial, Poly
 from .tidy import tidy
 
 Order = Mapping[Tensor, int]
@@ -72,16 +75,26 @@ class Reader:
 
     def index(self, ix: Ix, bound: Mapping[Bound, Index]) -> Index:
         """The index object of a bound number or a free index."""
+        if isinstance(ix, Image):
+            raise TypeError(f"{ix} is not a plain index")
         return bound[ix] if isinstance(ix, Bound) else ix
+
+    def subscript(self, ix: Ix, bound: Mapping[Bound, Index]) -> Subscript:
+        """An index, or its image under a permutation."""
+        if isinstance(ix, Image):
+            return Mapped(ix.permutation, self.index(ix.ix, bound))
+        return self.index(ix, bound)
 
     def atom(self, atom: Atom, bound: Mapping[Bound, Index]) -> Expr:
         """One atom as an expression."""
         args = atom.args
         match atom.kind:
             case "entry":
-                return Entry(args[0], tuple(self.index(ix, bound) for ix in args[1]))
+                return Entry(args[0], tuple(self.subscript(ix, bound) for ix in args[1]))
             case "size":
                 return Size(args[0])
+            case "place":
+                return Place(AffineForm(((self.index(args[0], bound), 1),)))
             case "const":
                 return Const(Fraction(args[0]))
             case "delta":

@@ -165,7 +165,7 @@ def _fold_term(m: Monomial, definitions: list[Def], *, with_sums: bool) -> Poly:
         return Poly({m: Fraction(1)})
     for step in definitions:
         pattern = normal_form(step.value).single()
-        if pattern is None or pattern[0] == UNIT:
+        if pattern is None or pattern[0] == UNIT or pattern[1] != 1:
             continue
         shape, inner = _flatten(pattern[0])
         if shape is None or (inner and not with_sums) or (len(shape) == 1 and not inner):
@@ -181,11 +181,7 @@ def _fold_term(m: Monomial, definitions: list[Def], *, with_sums: bool) -> Poly:
                     del flat[actual]
             binders = binders - {found[index] for index in inner}
             name = entry_atom(step.tensor, tuple(found[index] for index in step.indices))
-            flat[name] = flat.get(name, Fraction(0)) + 1 / pattern[1] ** 0
-            if pattern[1] != 1:
-                return multiply(
-                    sum_over(_indices(binders), monomial(flat)), power(Poly({UNIT: pattern[1]}), Fraction(-1))
-                )
+            flat[name] = flat.get(name, Fraction(0)) + 1
     return sum_over(_indices(binders), monomial(flat))
 
 

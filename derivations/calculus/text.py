@@ -14,11 +14,14 @@ from .expr import (
     Fn,
     Index,
     Larger,
+    Mapped,
     Max,
     Mul,
+    Place,
     Pow,
     Predicate,
     Size,
+    Subscript,
     Sum,
 )
 
@@ -36,7 +39,9 @@ class _Printer:
     def __init__(self, names: dict[Index, str]) -> None:
         self.names = names
 
-    def name(self, index: Index) -> str:
+    def name(self, index: Subscript) -> str:
+        if isinstance(index, Mapped):
+            return f"{index.permutation.name}({self.name(index.index)})"
         if index not in self.names:
             name = index.name
             while name in self.names.values():
@@ -88,6 +93,8 @@ class _Printer:
                 return f"δ[{self.name(left)}, {self.name(right)}]", _ATOM
             case Predicate(affine):
                 return f"[{self._affine(affine)} ≥ 0]", _ATOM
+            case Place(affine):
+                return self._affine(affine), _SUM if len(affine.terms) + bool(affine.constant) > 1 else _ATOM
             case _:
                 raise TypeError(f"{type(expr).__name__} is not an expression node")
 

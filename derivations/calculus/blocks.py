@@ -1,0 +1,129 @@
+"""A dimension cut into two parts: a sum over a concatenated axis is a sum over each part.
+
+With the associativity and the identity of the merge of two parts this gives every partition, by induction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .expr import (
+    ZERO,
+    Add,
+    Affine,
+    Delta,
+    Dim,
+    Entry,
+    Expr,
+    Index,
+    Larger,
+    Mapped,
+    Max,
+    Place,
+    Predicate,
+    Size,
+    Sum,
+    Tensor,
+    children,
+    position,
+    rebuild,
+    refresh,
+)
+
+Part = Literal[1, 2]
+
+
+class CannotSplit(ValueError):
+    """The expression uses the dimension in a way that has no block form."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """`dim` is `first` positions followed by `second` positions."""
+
+    dim: Dim
+    first: Dim
+    second: Dim
+
+    def part(self, which: Part) -> Dim:
+        """The dimension of a part."""
+        return self.first if which == 1 else self.second
+
+    def tensor(self, tensor: Tensor, which: Part) -> Tensor:
+        """The part of a tensor along its axis of this dimension: `k` becomes `k1` or `k2`.
+
+        Raises:
+            CannotSplit: the tensor has two axes of this dimension.
+        """
+        if tensor.dims.count(self.dim) != 1:
+            raise CannotSplit(f"{tensor.name} has {tensor.dims.count(self.dim)} axes of {self.dim}, not one")
+        dims = tuple(self.part(which) if d == self.dim else d for d in tensor.dims)
+        return Tensor(f"{tensor.name}{which}", dims, tensor.kind)
+
+    def apply(self, expr: Expr, at: Mapping[Index, tuple[Part, Index]] | None = None) -> Expr:
+        """The expression with the dimension cut; `at` says in which part each free index of it lies.
+
+        Raises:
+            CannotSplit: the expression permutes the dimension, or a tensor has two axes of it.
+        """
+        return refresh(self._apply(expr, dict(at or {})))
+
+    def _apply(self, expr: Expr, at: dict[Index, tuple[Part, Index]]) -> Expr:
+        match expr:
+            case Size(dim) if dim == self.dim:
+                return Add((Size(self.first), Size(self.second)))
+            case Entry(tensor, indices):
+                return self._entry(tensor, indices, at)
+            case Delta(left, right) if left in at or right in at:
+                (part, one), (other, two) = at[left], at[right]
+                return Delta(one, two) if part == other else ZERO
+            case Predicate(affine):
+                return Predicate(self._affine(affine, at))
+            case Place(affine):
+                return Place(self._affine(affine, at))
+            case Sum(index, body) if index.dim == self.dim:
+                one, two = (Index(index.name, self.first), Index(index.name, self.second))
+                left = Sum(one, self._apply(body, {**at, index: (1, one)}))
+                return Add((left, Sum(two, self._apply(body, {**at, index: (2, two)}))))
+            case Max(index, body, where) if index.dim == self.dim:
+                sides = []
+                for which in (1, 2):
+                    part_: Part = 1 if which == 1 else 2
+                    new = Index(index.name, self.part(part_))
+                    inner = {**at, index: (part_, new)}
+                    sides.append(Max(new, self._apply(body, inner), self._apply(where, inner)))
+                return Larger(sides[0], sides[1])
+            case _:
+                parts = children(expr)
+                return rebuild(expr, tuple(self._apply(p, at) for p in parts)) if parts else expr
+
+    def _entry(
+        self, tensor: Tensor, indices: tuple[Index | Mapped, ...], at: dict[Index, tuple[Part, Index]]
+    ) -> Expr:
+        which: Part | None = None
+        moved: list[Index | Mapped] = []
+        for ix in indices:
+            if ix.dim != self.dim:
+                moved.append(ix)
+            elif isinstance(ix, Mapped):
+                raise CannotSplit(f"{tensor.name} permutes {self.dim}")
+            else:
+                which, new = at[ix]
+                moved.append(new)
+        return Entry(tensor if which is None else self.tensor(tensor, which), tuple(moved))
+
+    def _affine(self, affine: Affine, at: dict[Index, tuple[Part, Index]]) -> Affine:
+        moved = Affine((), affine.constant)
+        for term, c in affine.terms:
+            if isinstance(term, Dim):
+                target = position(self.first) + self.second if term == self.dim else position(term)
+            elif term in at:
+                which, new = at[term]
+                target = position(new) if which == 1 else position(self.first) + new
+            else:
+                target = position(term)
+            for _ in range(abs(c)):
+                moved = moved + target if c > 0 else moved - target
+        return moved

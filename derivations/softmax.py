@@ -1,0 +1,380 @@
+"""# Softmax, log-softmax and log-sum-exp
+
+A row of logits becomes a probability distribution. Log-sum-exp is its potential: softmax is the gradient.
+
+Definition
+----------
+    p[i] = exp(x[i] − m) / Σ_j exp(x[j] − m),   m = max_j x[j]
+    log_softmax(x)[i] = x[i] − logsumexp(x),     logsumexp(x) = m + log Σ_j exp(x[j] − m)
+
+Statements
+----------
+softmax: S1 shift invariance; S2 the maximum is a constant; S3 rows sum to one and are non-negative; S4 Jacobian; S5 VJP;
+S6 JVP; S7 adjoint identity; S8 Σ dx = 0; S9 temperature; S10 online merge; S11 the merge is associative; S12 identity.
+log_softmax: S1 shift invariance; S2 the maximum is a constant; S3 exp(log_softmax) = softmax; S4 VJP; S5 JVP;
+S6 adjoint identity; S7 Σ dx = 0.
+logsumexp: S1 shift equivariance; S2 the maximum is a constant; S3 its gradient is softmax (the VJP); S4 JVP; S5 adjoint
+identity; S6 Σ dx = dy; S7 Hessian = diag(p) − ppᵀ; S8 the Hessian is positive semidefinite, as a sum of squares;
+S9 blocks merge.
+
+Notation
+--------
+x logits `[..., n]`; p probabilities; m row maximum; a exponentials; z their sum (the partition function). Gradients are
+`d` + name, tangents `t` + name.
+
+Domain and conventions
+----------------------
+All statements hold for every n ≥ 1 and all real logits. A row that is −∞ throughout has no value (NaN), as in torch.
+
+References
+----------
+Milakov & Gimelshein 2018, Online normalizer calculation for softmax. Blanchard, Higham & Higham 2021, Accurately
+computing the log-sum-exp and softmax functions.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from .calculus.blocks import Split
+from .calculus.differentiate import maximum_gradient
+from .calculus.expr import (
+    ONE,
+    ZERO,
+    Delta,
+    Dim,
+    Expr,
+    Index,
+    Larger,
+    Subscript,
+    Tensor,
+    exp,
+    lift,
+    log,
+    maximum,
+    total,
+)
+from .calculus.operation import Input, Operation
+from .calculus.program import Def, Program
+from .calculus.statement import Equal, NonNegative, Statement, Step
+from .calculus.symmetry import pairing
+
+n = Dim("n")
+i, j, l = Index("i", n), Index("j", n), Index("l", n)  # noqa: E741 - l is the third index in the usual order
+
+x = Tensor("x", (n,))
+m, z, lse = Tensor("m"), Tensor("z"), Tensor("lse")
+a, p, y = Tensor("a", (n,)), Tensor("p", (n,)), Tensor("y", (n,))
+
+_MAX = Def(m[()], maximum(j, x[j]), "row maximum")
+_EXP = Def(a[i], exp(x[i] - m[()]), "exponentials, the largest of them 1", "S2")
+_SUM = Def(z[()], total(j, a[j]), "partition function")
+_LOGITS = {"x": Input("logits `[..., n]`")}
+
+SOFTMAX_PROGRAM = Program("softmax", (x,), (_MAX, _EXP, _SUM, Def(p[i], a[i] / z[()], "probabilities")), (p,))
+LOG_SOFTMAX_PROGRAM = Program(
+    "log_softmax",
+    (x,),
+    (_MAX, _EXP, _SUM, Def(y[i], x[i] - m[()] - log(z[()]), "log-probabilities")),
+    (y,),
+)
+LOGSUMEXP_PROGRAM = Program(
+    "logsumexp", (x,), (_MAX, _EXP, _SUM, Def(lse[()], m[()] + log(z[()]), "log of the sum of exponentials")), (lse,)
+)
+
+
+def _softmax_statements() -> tuple[Statement, ...]:
+    op = SOFTMAX
+    shift, t, beta = Tensor("c"), Tensor("t"), Tensor("beta", (), "positive")
+    dp, tx = op.cotangent(p), op.tangent(x)
+    P = op.value(p[i])
+    halves = Split(n, Dim("n1"), Dim("n2"))
+    i1 = Index("i", halves.first)
+    m1, m2 = (halves.apply(op.value(m[()])) for _ in range(2))
+    return (
+        Statement(
+            "S1",
+            "softmax(x + c) = softmax(x) for every number c",
+            Equal(op.value(p[i], {x: lambda k: x[k] + shift[()]}), P),
+            law="shift",
+        ),
+        Statement(
+            "S2",
+            "the maximum may be treated as a constant: the total derivative of ⟨p, dp⟩ with respect to m is 0",
+            Equal(maximum_gradient(op.program, m), ZERO),
+        ),
+        Statement(
+            "S3",
+            "the probabilities sum to 1 and none is negative",
+            Equal(total(i, op.value(p[i])), ONE),
+            conjuncts=(NonNegative(P),),
+            law="normalised",
+        ),
+        Statement(
+            "S4",
+            "∂p[i]/∂x[j] = p[i] (δ[i,j] − p[j])",
+            Equal(
+                op.derived_jvp.inline(op.tangent(p)[i], {tx: lambda k: Delta(_plain(k), j)}),
+                P * (Delta(i, j) - op.value(p[j])),
+            ),
+        ),
+        Statement(
+            "S5",
+            "dx = p ∘ (dp − Σ_j p[j] dp[j]) is the vector-Jacobian product",
+            Equal(
+                op.derived_vjp.inline(op.gradient(x)[i]),
+                P * (dp[i] - total(j, op.value(p[j]) * dp[j])),
+            ),
+            chain=(
+                Step(
+                    total(l, dp[l] * op.value(p[l]) * (Delta(l, i) - P)),
+                    "the transposed Jacobian (S4) applied to the cotangent",
+                ),
+            ),
+        ),
+        Statement(
+            "S6",
+            "tp = p ∘ (tx − Σ_j p[j] tx[j]) is the Jacobian-vector product",
+            Equal(op.derived_jvp.inline(op.tangent(p)[i]), P * (tx[i] - total(j, op.value(p[j]) * tx[j]))),
+        ),
+        Statement("S7", "⟨JVP·t, c⟩ = ⟨t, VJP·c⟩", Equal(*op.adjoint_identity())),
+        Statement(
+            "S8",
+            "Σ_i dx[i] = 0: the conservation law of the shift invariance S1",
+            Equal(pairing(op, {x: lambda k: x[k] + t[()]}, t, 0), ZERO),
+            chain=(Step(op.vjp.inline(total(i, op.gradient(x)[i])), "d(x + t)/dt = 1 at t = 0"),),
+            law="zero gradient sum",
+        ),
+        Statement(
+            "S9",
+            "at inverse temperature β: softmax(βx) = softmax(x)^β / Σ_j softmax(x)[j]^β",
+            Equal(
+                op.value(p[i], {x: lambda k: beta[()] * x[k]}),
+                exp(beta[()] * log(P)) / total(j, exp(beta[()] * log(op.value(p[j])))),
+            ),
+            conjuncts=(
+                Equal(
+                    op.derived_vjp.inline(beta[()] * op.gradient(x)[i], {x: lambda k: beta[()] * x[k]}),
+                    op.vjp.inline(
+                        beta[()] * p[i] * (dp[i] - total(j, p[j] * dp[j])), {x: lambda k: beta[()] * x[k]}
+                    ),
+                ),
+            ),
+        ),
+        Statement(
+            "S10",
+            "online merge: with m = max(m₁, m₂) and z = z₁ e^(m₁−m) + z₂ e^(m₂−m), the first block is a₁ e^(m₁−m)/z",
+            Equal(
+                halves.apply(P, {i: (1, i1)}),
+                exp(_half(halves, 1)[i1] - _half_max(halves, 1)) * exp(_half_max(halves, 1) - m1)
+                / (_merged(halves, m2)),
+            ),
+        ),
+        Statement(
+            "S11",
+            "the merge is associative: three blocks in either order give one maximum and one partition function",
+            Equal(*_association(0)),
+            conjuncts=(Equal(*_association(1)),),
+        ),
+        Statement(
+            "S12",
+            "a block with z = 0 is the identity of the merge: the total z e^m is unchanged",
+            Equal(_weight(_merge((_N("m1"), _N("z1")), (_N("m2"), ZERO))), _weight((_N("m1"), _N("z1")))),
+            conjuncts=(Equal(_weight(_merge((_N("m1"), ZERO), (_N("m2"), _N("z2")))), _weight((_N("m2"), _N("z2")))),),
+        ),
+    )
+
+
+State = tuple[Expr, Expr]
+
+
+def _N(name: str) -> Expr:
+    return Tensor(name)[()]
+
+
+def _plain(k: Subscript) -> Index:
+    assert isinstance(k, Index)
+    return k
+
+
+def _merge(left: State, right: State) -> State:
+    """Two (maximum, partition function) pairs into one (Milakov & Gimelshein 2018, algorithm 3)."""
+    top = Larger(left[0], right[0])
+    return top, left[1] * exp(left[0] - top) + right[1] * exp(right[0] - top)
+
+
+def _weight(state: State) -> Expr:
+    return state[1] * exp(state[0])
+
+
+def _association(which: int) -> tuple[Expr, Expr]:
+    one, two, three = ((_N(f"m{k}"), _N(f"z{k}")) for k in (1, 2, 3))
+    return _merge(_merge(one, two), three)[which], _merge(one, _merge(two, three))[which]
+
+
+def _half(halves: Split, which: int) -> Tensor:
+    return halves.tensor(x, 1 if which == 1 else 2)
+
+
+def _half_max(halves: Split, which: int) -> Expr:
+    index = Index("j", halves.first if which == 1 else halves.second)
+    return maximum(index, _half(halves, which)[index])
+
+
+def _half_sum(halves: Split, which: int) -> Expr:
+    index = Index("j", halves.first if which == 1 else halves.second)
+    return total(index, exp(_half(halves, which)[index] - _half_max(halves, which)))
+
+
+def _merged(halves: Split, top: Expr) -> Expr:
+    return _half_sum(halves, 1) * exp(_half_max(halves, 1) - top) + _half_sum(halves, 2) * exp(
+        _half_max(halves, 2) - top
+    )
+
+
+def _log_softmax_statements() -> tuple[Statement, ...]:
+    op = LOG_SOFTMAX
+    shift, t = Tensor("c"), Tensor("t")
+    dy, tx = op.cotangent(y), op.tangent(x)
+    return (
+        Statement(
+            "S1",
+            "log_softmax(x + c) = log_softmax(x)",
+            Equal(op.value(y[i], {x: lambda k: x[k] + shift[()]}), op.value(y[i])),
+            law="shift",
+        ),
+        Statement(
+            "S2",
+            "the maximum may be treated as a constant: the total derivative of ⟨y, dy⟩ with respect to m is 0",
+            Equal(maximum_gradient(op.program, m), ZERO),
+        ),
+        Statement(
+            "S3",
+            "exp(log_softmax(x)) = softmax(x)",
+            Equal(exp(op.value(y[i])), SOFTMAX.value(p[i])),
+            law="normalised",
+        ),
+        Statement(
+            "S4",
+            "dx = dy − softmax(x) Σ_j dy[j] is the vector-Jacobian product",
+            Equal(op.derived_vjp.inline(op.gradient(x)[i]), dy[i] - SOFTMAX.value(p[i]) * total(j, dy[j])),
+        ),
+        Statement(
+            "S5",
+            "ty = tx − Σ_j softmax(x)[j] tx[j] is the Jacobian-vector product",
+            Equal(op.derived_jvp.inline(op.tangent(y)[i]), tx[i] - total(j, SOFTMAX.value(p[j]) * tx[j])),
+        ),
+        Statement("S6", "⟨JVP·t, c⟩ = ⟨t, VJP·c⟩", Equal(*op.adjoint_identity())),
+        Statement(
+            "S7",
+            "Σ_i dx[i] = 0: the conservation law of the shift invariance S1",
+            Equal(pairing(op, {x: lambda k: x[k] + t[()]}, t, 0), ZERO),
+            law="zero gradient sum",
+        ),
+    )
+
+
+def _logsumexp_statements() -> tuple[Statement, ...]:
+    op = LOGSUMEXP
+    shift, t, v = Tensor("c"), Tensor("t"), Tensor("v", (n,))
+    dy, tx = op.cotangent(lse), op.tangent(x)
+    halves = Split(n, Dim("n1"), Dim("n2"))
+    P = SOFTMAX.value
+
+    def hessian(row: Index, column: Index) -> Expr:
+        return SOFTMAX.derived_jvp.inline(
+            SOFTMAX.tangent(p)[row], {SOFTMAX.tangent(x): lambda k: Delta(_plain(k), column)}
+        )
+
+    return (
+        Statement(
+            "S1",
+            "logsumexp(x + c) = logsumexp(x) + c",
+            Equal(op.value(lse[()], {x: lambda k: x[k] + shift[()]}), op.value(lse[()]) + shift[()]),
+            law="shift",
+        ),
+        Statement(
+            "S2",
+            "the maximum may be treated as a constant: the total derivative of y with respect to m is 0",
+            Equal(maximum_gradient(op.program, m), ZERO),
+        ),
+        Statement(
+            "S3",
+            "softmax is the gradient of logsumexp: dx = dy · softmax(x)",
+            Equal(op.derived_vjp.inline(op.gradient(x)[i]), dy[()] * P(p[i])),
+        ),
+        Statement(
+            "S4",
+            "ty = Σ_j softmax(x)[j] tx[j] is the Jacobian-vector product",
+            Equal(op.derived_jvp.inline(op.tangent(lse)[()]), total(j, P(p[j]) * tx[j])),
+        ),
+        Statement("S5", "⟨JVP·t, c⟩ = ⟨t, VJP·c⟩", Equal(*op.adjoint_identity())),
+        Statement(
+            "S6",
+            "Σ_i dx[i] = dy: the conservation law of the shift equivariance S1",
+            Equal(pairing(op, {x: lambda k: x[k] + t[()]}, t, 0), dy[()]),
+            law="gradient sum",
+        ),
+        Statement(
+            "S7",
+            "the Hessian is diag(p) − p pᵀ (the derivative of S3, in the direction of one logit)",
+            Equal(hessian(i, j), P(p[i]) * Delta(i, j) - P(p[i]) * P(p[j])),
+        ),
+        Statement(
+            "S8",
+            "vᵀHv = ½ Σ_ij p[i] p[j] (v[i] − v[j])² ≥ 0: the Hessian is positive semidefinite",
+            Equal(
+                total(i, j, v[i] * hessian(i, j) * v[j]),
+                lift(Fraction(1, 2)) * total(i, j, P(p[i]) * P(p[j]) * (v[i] - v[j]) ** 2),
+            ),
+            conjuncts=(NonNegative(lift(Fraction(1, 2)) * total(i, j, P(p[i]) * P(p[j]) * (v[i] - v[j]) ** 2)),),
+        ),
+        Statement(
+            "S9",
+            "logsumexp of two blocks is the logsumexp of their logsumexps",
+            Equal(
+                halves.apply(op.value(lse[()])),
+                log(exp(_half_max(halves, 1)) * _half_sum(halves, 1) + exp(_half_max(halves, 2)) * _half_sum(halves, 2)),
+            ),
+        ),
+    )
+
+
+_SOURCE = "Blanchard, Higham & Higham 2021, (1.1)–(1.3)"
+_NAN = {"empty row": "a row that is −∞ throughout gives NaN"}
+
+SOFTMAX = Operation(
+    "softmax",
+    "A row of logits as a probability distribution.",
+    SOFTMAX_PROGRAM,
+    (x,),
+    _softmax_statements,
+    _LOGITS,
+    {"p": "probabilities `[..., n]`"},
+    _NAN,
+    _SOURCE,
+)
+LOG_SOFTMAX = Operation(
+    "log_softmax",
+    "Logarithms of the probabilities, without forming them.",
+    LOG_SOFTMAX_PROGRAM,
+    (x,),
+    _log_softmax_statements,
+    _LOGITS,
+    {"y": "log-probabilities `[..., n]`"},
+    _NAN,
+    _SOURCE,
+)
+LOGSUMEXP = Operation(
+    "logsumexp",
+    "The logarithm of a sum of exponentials, whose gradient is softmax.",
+    LOGSUMEXP_PROGRAM,
+    (x,),
+    _logsumexp_statements,
+    _LOGITS,
+    {"lse": "log of the sum of exponentials `[...]`"},
+    {"empty row": "a row that is −∞ throughout gives −∞"},
+    _SOURCE,
+)
+
+OPERATIONS = (SOFTMAX, LOG_SOFTMAX, LOGSUMEXP)
