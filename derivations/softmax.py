@@ -152,21 +152,14 @@ def _softmax_statements() -> tuple[Statement, ...]:
                 op.value(p[i], {x: lambda k: beta[()] * x[k]}),
                 exp(beta[()] * log(P)) / total(j, exp(beta[()] * log(op.value(p[j])))),
             ),
-            conjuncts=(
-                Equal(
-                    op.derived_vjp.inline(beta[()] * op.gradient(x)[i], {x: lambda k: beta[()] * x[k]}),
-                    op.vjp.inline(
-                        beta[()] * p[i] * (dp[i] - total(j, p[j] * dp[j])), {x: lambda k: beta[()] * x[k]}
-                    ),
-                ),
-            ),
         ),
         Statement(
             "S10",
             "online merge: with m = max(m₁, m₂) and z = z₁ e^(m₁−m) + z₂ e^(m₂−m), the first block is a₁ e^(m₁−m)/z",
             Equal(
                 halves.apply(P, {i: (1, i1)}),
-                exp(_half(halves, 1)[i1] - _half_max(halves, 1)) * exp(_half_max(halves, 1) - m1)
+                exp(_half(halves, 1)[i1] - _half_max(halves, 1))
+                * exp(_half_max(halves, 1) - m1)
                 / (_merged(halves, m2)),
             ),
         ),
@@ -180,7 +173,9 @@ def _softmax_statements() -> tuple[Statement, ...]:
             "S12",
             "a block with z = 0 is the identity of the merge: the total z e^m is unchanged",
             Equal(_weight(_merge((_N("m1"), _N("z1")), (_N("m2"), ZERO))), _weight((_N("m1"), _N("z1")))),
-            conjuncts=(Equal(_weight(_merge((_N("m1"), ZERO), (_N("m2"), _N("z2")))), _weight((_N("m2"), _N("z2")))),),
+            conjuncts=(
+                Equal(_weight(_merge((_N("m1"), ZERO), (_N("m2"), _N("z2")))), _weight((_N("m2"), _N("z2")))),
+            ),
         ),
     )
 
@@ -334,7 +329,10 @@ def _logsumexp_statements() -> tuple[Statement, ...]:
             "logsumexp of two blocks is the logsumexp of their logsumexps",
             Equal(
                 halves.apply(op.value(lse[()])),
-                log(exp(_half_max(halves, 1)) * _half_sum(halves, 1) + exp(_half_max(halves, 2)) * _half_sum(halves, 2)),
+                log(
+                    exp(_half_max(halves, 1)) * _half_sum(halves, 1)
+                    + exp(_half_max(halves, 2)) * _half_sum(halves, 2)
+                ),
             ),
         ),
     )

@@ -36,7 +36,7 @@ def _shapes(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> str:
 
 def _broadcast(shapes: str, *parts: torch.Size) -> tuple[int, ...]:
     try:
-        return tuple(torch.broadcast_shapes(*parts))
+        return tuple(torch.broadcast_shapes(*parts))  # type: ignore[no-untyped-call]  # PyTorch gives it no types
     except RuntimeError as error:
         raise ValueError(f"the leading dimensions do not broadcast together: {shapes}") from error
 
@@ -60,7 +60,7 @@ def _mask_in_four_dimensions(mask: torch.Tensor, dtype: torch.dtype, weights_sha
             f"attn_mask of shape {tuple(mask.shape)} does not broadcast to the attention weights, {weights_shape}"
         )
     # Sizes of one stay: the gradient is then summed, and the kernels step over them with stride zero.
-    tail = ((1, 1) + padded)[-3:]
+    tail = (1, 1, *padded)[-3:]
     batch = padded[:-3]
     if all(size == 1 for size in batch):
         return mask.reshape(1, *tail)

@@ -12,7 +12,7 @@ from lemmata.gpu.triton_runtime import INTERPRETED, check_tensors, jit, kernel_l
 
 
 @jit
-def _row_maximum(running: Any, tile: Any) -> Any:
+def _row_maximum(running: tl.tensor, tile: tl.tensor) -> Any:
     # A NaN is left to the normaliser, which it always reaches: how a maximum treats NaN differs between
     # Triton versions, and between compiled and interpreted kernels.
     return tl.maximum(running, tl.max(tl.where(tile == tile, tile, -float("inf")), axis=1))
@@ -20,14 +20,14 @@ def _row_maximum(running: Any, tile: Any) -> Any:
 
 @jit
 def _softmax_forward_kernel(
-    x_ptr: Any,
-    y_ptr: Any,
-    rows: Any,
-    n: Any,
-    inner: Any,
-    x_outer_stride: Any,
-    x_n_stride: Any,
-    x_inner_stride: Any,
+    x_ptr: tl.tensor,
+    y_ptr: tl.tensor,
+    rows: tl.tensor,
+    n: tl.tensor,
+    inner: tl.tensor,
+    x_outer_stride: tl.tensor,
+    x_n_stride: tl.tensor,
+    x_inner_stride: tl.tensor,
     COMPUTE: tl.constexpr,
     ROWS: tl.constexpr,
     COLS: tl.constexpr,
@@ -58,18 +58,18 @@ def _softmax_forward_kernel(
 
 @jit
 def _softmax_backward_kernel(
-    x_ptr: Any,
-    dy_ptr: Any,
-    dx_ptr: Any,
-    rows: Any,
-    n: Any,
-    inner: Any,
-    x_outer_stride: Any,
-    x_n_stride: Any,
-    x_inner_stride: Any,
-    dy_outer_stride: Any,
-    dy_n_stride: Any,
-    dy_inner_stride: Any,
+    x_ptr: tl.tensor,
+    dy_ptr: tl.tensor,
+    dx_ptr: tl.tensor,
+    rows: tl.tensor,
+    n: tl.tensor,
+    inner: tl.tensor,
+    x_outer_stride: tl.tensor,
+    x_n_stride: tl.tensor,
+    x_inner_stride: tl.tensor,
+    dy_outer_stride: tl.tensor,
+    dy_n_stride: tl.tensor,
+    dy_inner_stride: tl.tensor,
     COMPUTE: tl.constexpr,
     ROWS: tl.constexpr,
     COLS: tl.constexpr,

@@ -196,11 +196,16 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
 
 
 def axis_indices(program: Program, tensor: Tensor) -> tuple[Index, ...]:
-    """Names for the axes of a tensor: those with which the program reads it first, made distinct."""
+    """Names for the axes of a tensor: those with which a definition reads it, preferably free ones."""
+    found: list[tuple[bool, tuple[Index, ...]]] = []
     for step in program.steps:
         for node in walk(step.value):
-            if isinstance(node, Entry) and node.tensor == tensor and len(set(node.indices)) == len(node.indices):
-                return tuple(index.fresh() for index in node.indices)
+            if isinstance(node, Entry) and node.tensor == tensor:
+                plain = tuple(ix for ix in node.indices if isinstance(ix, Index))
+                if len(set(plain)) == len(tensor.dims):
+                    found.append((not set(plain) <= set(step.indices), plain))
+    if found:
+        return tuple(index.fresh() for index in min(found, key=lambda item: item[0])[1])
     return tuple(Index(d.name + "_", d) for d in tensor.dims)
 
 

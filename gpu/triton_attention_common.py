@@ -1,0 +1,146 @@
+"""What the forward and backward Triton attention kernels share: masking, products under a mask, block sizes."""
+
+from typing import Any, NamedTuple
+
+import torch
+from lemmata.gpu.triton_runtime import INTERPRETED, jit, next_power_of_2, tl
+
+# How a kernel reads its mask.
+NO_MASK, BOOLEAN_MASK, ADDITIVE_MASK = 0, 1, 2
+
+
+class Blocks(NamedTuple):
+    """A tile of `queries` × `keys` scores, head dimensions padded to `head` and `value`, and the warps for it."""
+
+    queries: int
+    keys: int
+    head: int
+    value: int
+    warps: int
+
+    def constants(self) -> dict[str, int]:
+        """The launch arguments of every attention kernel that depend on the block sizes."""
+        return {
+            "BLOCK_Q": self.queries,
+            "BLOCK_K": self.keys,
+            "BLOCK_D": self.head,
+            "BLOCK_V": self.value,
+            "num_warps": self.warps,
+            "num_stages": 1,
+        }
+
+
+def attention_blocks(head_dim: int, value_dim: int, dtype: torch.dtype) -> Blocks:
+    """Block sizes for heads of `head_dim` (queries, keys) and `value_dim` (values) numbers.
+
+    A product on the tensor cores needs at least 16 in each direction. Compiled, the tile shrinks
+    as the heads grow, so that the operands, which the backward kernels hold four of, stay within the 99 KiB of
+    shared memory that a block may use on every GPU since compute capability 8.0. Interpreted, a tile is
+    one step of NumPy arithmetic, and there is no memory to spare.
+    """
+    head, value = max(16, next_power_of_2(head_dim)), max(16, next_power_of_2(value_dim))
+    if INTERPRETED:
+        return Blocks(128, 128, head, value, 4)
+    width = max(head, value) * dtype.itemsize
+    if width <= 128:
+        return Blocks(64, 64, head, value, 4)
+    if width <= 256:
+        return Blocks(64, 32, head, value, 4)
+    if width <= 512:
+        return Blocks(32, 32, head, value, 4)
+    return Blocks(16, 16, head, value, 4)
+
+
+def precision(dtype: torch.dtype) -> str:
+    """The `input_precision` of products whose weights are float32 and whose other operand has dtype `dtype`.
+
+    TF32 has float16's significand, and a longer one than bfloat16's, with float32's exponents: it holds
+    every number of both, and small weights do not underflow as they would in float16.
+    """
+    return "ieee" if dtype is torch.float32 else "tf32"
+
+
+def mask_arguments(
+    mask: torch.Tensor | None, shape: tuple[int, int, int, int], unused: torch.Tensor
+) -> tuple[torch.Tensor, tuple[int, ...], int]:
+    """The mask as a kernel takes it: memory, strides over (B, Hq, Sq, Sk), and one of the kinds above."""
+    if mask is None:
+        return unused, (0, 0, 0, 0), NO_MASK
+    if mask.dtype is torch.bool:
+        return mask.view(torch.uint8), mask.expand(shape).stride(), BOOLEAN_MASK
+    return mask, mask.expand(shape).stride(), ADDITIVE_MASK
+
+
+@jit
+def load_tile(
+    base: tl.tensor,
+    row: tl.tensor,
+    col: tl.tensor,
+    row_stride: tl.tensor,
+    col_stride: tl.tensor,
+    rows: tl.tensor,
+    cols: tl.tensor,
+) -> Any:
+    """base[row, col] for column vectors of rows and row vectors of columns, 0 outside (rows, cols)."""
+    return tl.load(base + row * row_stride + col * col_stride, mask=(row < rows) & (col < cols), other=0.0)
+
+
+@jit
+def masked_scores(
+    s: tl.tensor,
+    query: tl.tensor,
+    key: tl.tensor,
+    mask_base: tl.tensor,
+    mask_query_stride: tl.tensor,
+    mask_key_stride: tl.tensor,
+    queries: tl.tensor,
+    keys: tl.tensor,
+    MASK: tl.constexpr,
+    CAUSAL: tl.constexpr,
+) -> Any:
+    """Scores with the mask applied, -inf where a key is not seen, and where it is.
+
+    `query` and `key` are the positions of the scores, one a row and one a column vector in either order.
+    Scores are replaced, not added to, so a NaN of a masked key does not stay.
+    """
+    allowed = (query < queries) & (key < keys)
+    if CAUSAL:
+        allowed = allowed & (key <= query)
+    if MASK == 1:
+        entry = tl.load(mask_base + query * mask_query_stride + key * mask_key_stride, mask=allowed, other=0)
+        allowed = allowed & (entry != 0)
+    if MASK == 2:
+        entry = tl.load(mask_base + query * mask_query_stride + key * mask_key_stride, mask=allowed, other=0.0)
+        s = s + entry.to(tl.float32)
+        allowed = allowed & (entry.to(tl.float32) != -float("inf"))
+    return tl.where(allowed, s, -float("inf")), allowed
+
+
+@jit
+def masked_dot(
+    weights: tl.tensor, allowed: tl.tensor, values: tl.tensor, total: tl.tensor, PRECISION: tl.constexpr
+) -> Any:
+    """total[i] + Σ_j weights[i, j]·values[j] over the j with allowed[i, j]; the other weights are zero.
+
+    A NaN or infinite value must not reach the rows that do not see it, and 0·NaN would. Such values are
+    left out of the product. What they contribute where they are seen is infinity with the sign of
+    weight and value, or NaN: for a NaN value, a weight of zero or NaN, or infinities of both signs.
+    """
+    values = values.to(tl.float32)
+    finite = tl.abs(values) < float("inf")
+    total = tl.dot(weights, tl.where(finite, values, 0.0), total, input_precision=PRECISION)
+    if tl.sum(tl.sum((~finite).to(tl.int32), axis=1), axis=0) > 0:
+        # Counts up to the block size, exact in every precision of the products. They are selected, not
+        # converted, from booleans: Triton 3.9 fails to compile a product of converted booleans.
+        special = tl.where(finite, 0.0, 1.0)
+        infinite = tl.where(tl.abs(values) == float("inf"), 1.0, 0.0)
+        value_sign = tl.where(values > 0, infinite, -infinite)
+        nonzero = tl.where(allowed & (tl.abs(weights) > 0), 1.0, 0.0)
+        weight_sign = tl.where(weights > 0, nonzero, -nonzero)
+        seen = tl.dot(tl.where(allowed, 1.0, 0.0), special, input_precision=PRECISION)
+        infinities = tl.dot(nonzero, infinite, input_precision=PRECISION)
+        balance = tl.dot(weight_sign, value_sign, input_precision=PRECISION)
+        total = tl.where(infinities > 0, total + balance * float("inf"), total)
+        undefined = (seen > infinities) | (tl.abs(balance) < infinities)
+        total = tl.where(undefined, float("nan"), total)
+    return total
