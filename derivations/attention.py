@@ -8,19 +8,23 @@ Definition
     p[r,i,j] = keep[r,i,j] exp(s[r,i,j] − m[r,i]) / z[r,i],   z[r,i] = Σ_j keep[r,i,j] exp(s[r,i,j] − m[r,i])
     o[r,i,e] = Σ_j p[r,i,j] v[j,e],   lse[r,i] = m[r,i] + log z[r,i]
 
-`attention` is this; `softcapped_attention` caps the products, t = cap · tanh(scale Σ_c q k / cap) + bias, before the rest.
+`attention` is this; `softcapped_attention` caps the products, t = cap · tanh(scale Σ_c q k / cap) + bias,
+before the rest.
 The masks are neutral elements: boolean, causal and window masks multiply into `keep`, additive masks and ALiBi add into
 `bias`, and grouped queries are the axis r of the query heads that share one head of keys and values.
 
 Statements
 ----------
-attention: S1 the weights are a convex blend; S2 the maximum is a constant; S3 linear in V; S4 key shift; S5 keys permuted
-with values; S6 queries permuted; S7 heads are independent; S8 causal; S9 causal gradient; S10 D = rowsum(dO ∘ O); S11 dV;
+attention: S1 the weights are a convex blend; S2 the maximum is a constant; S3 linear in V; S4 key shift; S5
+keys permuted
+with values; S6 queries permuted; S7 heads are independent; S8 causal; S9 causal gradient; S10 D = rowsum(dO ∘
+O); S11 dV;
 S12 dQ; S13 dK; S14 dbias; S15 JVP; S16 adjoint identity; S17 Σ_j dK = 0; S18 ⟨dV,V⟩ = ⟨dO,O⟩; S19 ⟨dQ,Q⟩ = ⟨dK,K⟩;
 S20 block-wise forward; S21 block-wise backward; S22 split and merge by LSE; S23 grouped queries; S24 scale; S25 causal
 alignments; S26 sliding window; S27 ALiBi; S28 the weights from the LSE.
-softcapped_attention: S1 convex blend; S2 the maximum is a constant; S3 linear in V; S4 VJP; S5 JVP; S6 adjoint identity;
-S7 ⟨dV,V⟩ = ⟨dO,O⟩; S8 Σ_j ds = 0.
+softcapped_attention: S1 convex blend; S2 the maximum is a constant; S3 linear in V; S4 VJP; S5 JVP; S6 adjoint
+identity;
+S7 the rows of dT sum to dLSE.
 
 Notation
 --------
@@ -30,61 +34,48 @@ FlashAttention.
 
 Domain and conventions
 ----------------------
-Every statement holds for all sizes ≥ 1 and rows with at least one key. A fully masked row returns 0, its LSE is −∞ and its
+Every statement holds for all sizes ≥ 1 and rows with at least one key. A fully masked row returns 0, its LSE
+is −∞ and its
 gradients are 0. `causal` is top-left (key j ≤ query i) unless bottom-right (j ≤ i + m − n) is said. A window of w keys
 ends at the query: i − w < j ≤ i. The LSE is in base e.
 
 References
 ----------
-Vaswani et al. 2017, (1). Dao 2023, FlashAttention-2, algorithms 1 and 2. Press et al. 2022 (ALiBi). Milakov & Gimelshein
+Vaswani et al. 2017, (1). Dao 2023, FlashAttention-2, algorithms 1 and 2. Press et al. 2022 (ALiBi). Milakov &
+Gimelshein
 2018 (online softmax).
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from .attention_blocks import block_statements
+from .attention_masks import independence_statements, mask_statements
 from .attention_program import (
     ATTENTION_PROGRAM,
     SOFTCAP_PROGRAM,
     bias,
     c,
-    cap,
     e,
     i,
     j,
     k,
     keep,
+    lse,
+    m,
+    m_dim,
+    n,
     o,
     p,
     q,
     r,
-    s,
     scale,
     v,
 )
-from .attention_program import lse as lse_
-from .attention_program import m as m_
-from .attention_program import m_dim, n, r_dim
-from .attention_program import t as t_
+from .attention_softcap import softcap_statements
 from .calculus.differentiate import maximum_gradient
-from .calculus.expr import (
-    ONE,
-    ZERO,
-    Delta,
-    Dim,
-    Expr,
-    Index,
-    Permutation,
-    Place,
-    Predicate,
-    Subscript,
-    Tensor,
-    at_least,
-    lift,
-    position,
-    tanh,
-    total,
-)
+from .calculus.expr import ONE, ZERO, Expr, Index, Permutation, Replacement, Size, Subscript, Tensor, total
 from .calculus.operation import Input, Operation
 from .calculus.statement import Equal, NonNegative, Statement, Step
 from .calculus.symmetry import pairing
@@ -93,11 +84,11 @@ from .calculus.symmetry import pairing
 def _statements() -> tuple[Statement, ...]:
     return (
         *_weights(),
-        *_independence(),
+        *independence_statements(ATTENTION),
         *_gradients(),
         *_laws(),
         *block_statements(ATTENTION),
-        *_masks(),
+        *mask_statements(ATTENTION),
     )
 
 
@@ -122,7 +113,7 @@ def _weights() -> tuple[Statement, ...]:
         Statement(
             "S2",
             "the maximum may be treated as a constant: the total derivative of the outputs with respect to m is 0",
-            Equal(maximum_gradient(op.program, m_), ZERO),
+            Equal(maximum_gradient(op.program, m), ZERO),
         ),
         Statement(
             "S3",
@@ -139,8 +130,8 @@ def _weights() -> tuple[Statement, ...]:
             Equal(op.value(o[r, i, e], {k: lambda key, f: k[key, f] + shift[f]}), op.value(o[r, i, e])),
             conjuncts=(
                 Equal(
-                    op.value(lse_[r, i], {k: lambda key, f: k[key, f] + shift[f]}),
-                    op.value(lse_[r, i]) + scale[()] * total(c, q[r, i, c] * shift[c]),
+                    op.value(lse[r, i], {k: lambda key, f: k[key, f] + shift[f]}),
+                    op.value(lse[r, i]) + scale[()] * total(c, q[r, i, c] * shift[c]),
                 ),
             ),
             law="key shift",
@@ -186,68 +177,9 @@ def _plain(index: Subscript) -> Index:
     return index
 
 
-def _independence() -> tuple[Statement, ...]:
-    op = ATTENTION
-    t = Index("t", n)  # the present
-    causal = {keep: lambda g, row, key: keep[g, row, key] * at_least(_plain(row), _plain(key))}
-    dq, dk, dv = (Tensor(f"Δ{x.name}", x.dims) for x in (q, k, v))
-    other = {q: lambda g, row, f: q[g, row, f] + (1 - Delta(_plain(g), r)) * dq[g, row, f]}
-
-    def after(key: Subscript) -> Expr:
-        """1 for a position after the present."""
-        return Predicate(position(_plain(key)) - t - 1)
-
-    future = {
-        **causal,
-        k: lambda key, f: k[key, f] + after(key) * dk[key, f],
-        v: lambda key, f: v[key, f] + after(key) * dv[key, f],
-    }
-    past = (Predicate(position(t) - i),)  # i ≤ t
-    do, dlse, gradient = op.cotangent(o), op.cotangent(lse_), op.gradient
-    d_do, d_dlse = Tensor("Δdo", do.dims), Tensor("Δdlse", dlse.dims)
-
-    def before(row: Subscript) -> Expr:
-        """1 for a query before the present."""
-        return Predicate(position(t) - _plain(row) - 1)
-
-    earlier = {
-        **causal,
-        q: lambda g, row, f: q[g, row, f] + before(row) * dq[g, row, f],
-        do: lambda g, row, f: do[g, row, f] + before(row) * d_do[g, row, f],
-        dlse: lambda g, row: dlse[g, row] + before(row) * d_dlse[g, row],
-    }
-    at_or_after = (Predicate(position(j) - t),)  # t ≤ j
-    return (
-        Statement(
-            "S7",
-            "heads are independent: changing the queries of another head leaves O and the LSE of this one unchanged",
-            Equal(op.value(o[r, i, e], other), op.value(o[r, i, e])),
-            conjuncts=(Equal(op.value(lse_[r, i], other), op.value(lse_[r, i])),),
-            law="independence",
-        ),
-        Statement(
-            "S8",
-            "causal: for i ≤ t, O[i] and LSE[i] do not change when keys and values after t change",
-            Equal(op.value(o[r, i, e], future), op.value(o[r, i, e], causal), past),
-            conjuncts=(Equal(op.value(lse_[r, i], future), op.value(lse_[r, i], causal), past),),
-            law="causality",
-        ),
-        Statement(
-            "S9",
-            "causal: dQ[i], i ≤ t, does not depend on keys and values after t; dK[j] and dV[j], j ≥ t, not on queries before t",
-            Equal(op.vjp.inline(gradient(q)[r, i, c], future), op.vjp.inline(gradient(q)[r, i, c], causal), past),
-            conjuncts=tuple(
-                Equal(op.vjp.inline(entry, earlier), op.vjp.inline(entry, causal), at_or_after)
-                for entry in (gradient(k)[j, c], gradient(v)[j, e])
-            ),
-            law="causality of the gradient",
-        ),
-    )
-
-
 def _gradients() -> tuple[Statement, ...]:
     op = ATTENTION
-    do, dlse = op.cotangent(o), op.cotangent(lse_)
+    do, dlse = op.cotangent(o), op.cotangent(lse)
     derived = op.derived_vjp.inline
     tq, tk, tv, tbias = (op.tangent(x) for x in (q, k, v, bias))
 
@@ -306,7 +238,7 @@ def _gradients() -> tuple[Statement, ...]:
                 op.derived_jvp.inline(op.tangent(o)[r, i, e]),
                 value(total(j, tp * v[j, e]) + total(j, p[r, i, j] * tv[j, e])),
             ),
-            conjuncts=(Equal(op.derived_jvp.inline(op.tangent(lse_)[r, i]), value(total(j, p[r, i, j] * ts(j)))),),
+            conjuncts=(Equal(op.derived_jvp.inline(op.tangent(lse)[r, i]), value(total(j, p[r, i, j] * ts(j)))),),
         ),
         Statement("S16", "⟨JVP·t, c⟩ = ⟨t, VJP·c⟩", Equal(*op.adjoint_identity())),
     )
@@ -315,8 +247,12 @@ def _gradients() -> tuple[Statement, ...]:
 def _laws() -> tuple[Statement, ...]:
     op = ATTENTION
     t, w = Tensor("t"), Tensor("w", (k.dims[1],))
-    do, dlse = op.cotangent(o), op.cotangent(lse_)
-    only_o = {dlse: lambda *_: ZERO}
+    do, dlse = op.cotangent(o), op.cotangent(lse)
+    only_o: dict[Tensor, Replacement] = {dlse: lambda *_: ZERO}
+    scaling: dict[Tensor, Replacement] = {
+        q: lambda g, row, f: t[()] * q[g, row, f],
+        k: lambda key, f: k[key, f] / t[()],
+    }
     value = op.program.inline
     return (
         Statement(
@@ -339,15 +275,12 @@ def _laws() -> tuple[Statement, ...]:
             "S19",
             "⟨dQ, Q⟩ = ⟨dK, K⟩: the law of the invariance under (aQ, K/a)",
             Equal(
-                pairing(op, {q: lambda g, row, f: t[()] * q[g, row, f], k: lambda key, f: k[key, f] / t[()]}, t, 1),
+                pairing(op, scaling, t, 1),
                 ZERO,
             ),
             conjuncts=(
                 Equal(
-                    op.value(
-                        o[r, i, e],
-                        {q: lambda g, row, f: t[()] * q[g, row, f], k: lambda key, f: k[key, f] / t[()]},
-                    ),
+                    op.value(o[r, i, e], scaling),
                     op.value(o[r, i, e]),
                 ),
             ),
@@ -356,140 +289,17 @@ def _laws() -> tuple[Statement, ...]:
     )
 
 
-def _masks() -> tuple[Statement, ...]:
-    op = ATTENTION
-    square = ATTENTION.program  # the same program; sizes are equated below
-    width = Dim("w")
-    slope = Tensor("slope", (r_dim,))
-    more = (Predicate(position(width) - n),)  # w ≥ n
-
-    def masked(*conditions: object) -> dict[Tensor, object]:
-        def masks(g: Subscript, row: Subscript, key: Subscript) -> Expr:
-            product: Expr = keep[g, row, key]
-            for condition in conditions:
-                product = product * condition(_plain(row), _plain(key))  # type: ignore[operator]  # functions, see calls
-            return product
-
-        return {keep: masks}
-
-    def top_left(row: Index, key: Index) -> Expr:
-        return at_least(row, key)
-
-    def bottom_right(row: Index, key: Index) -> Expr:
-        return at_least(position(row) + m_dim - n, key)
-
-    def window(row: Index, key: Index) -> Expr:
-        return at_least(position(key) + width, position(row) + 1)
-
-    def distance(row: Subscript, key: Subscript) -> Expr:
-        return Place(position(_plain(row)) - _plain(key))
-
-    both = (Predicate(position(n) - m_dim), Predicate(position(m_dim) - n))  # n = m
-    return (
-        Statement(
-            "S24",
-            "the scale belongs to the queries: attention(q, scale) = attention(scale · q, 1)",
-            Equal(
-                op.value(o[r, i, e]),
-                op.value(o[r, i, e], {q: lambda g, row, f: scale[()] * q[g, row, f], scale: lambda: ONE}),
-            ),
-        ),
-        Statement(
-            "S25",
-            "the two causal alignments agree when there are as many queries as keys",
-            Equal(square.inline(o[r, i, e], masked(top_left)), square.inline(o[r, i, e], masked(bottom_right)), both),
-        ),
-        Statement(
-            "S26",
-            "a sliding window of at least as many keys as there are queries is the causal mask",
-            Equal(op.value(o[r, i, e], masked(top_left, window)), op.value(o[r, i, e], masked(top_left)), more),
-        ),
-        Statement(
-            "S27",
-            "ALiBi: only distances matter, so −slope · (i − j) and slope · j give the same O",
-            Equal(
-                op.value(o[r, i, e], {bias: lambda g, row, key: -slope[g] * distance(row, key)}),
-                op.value(o[r, i, e], {bias: lambda g, row, key: slope[g] * Place(position(_plain(key)))}),
-            ),
-        ),
-    )
-
-
-def _softcapped_statements() -> tuple[Statement, ...]:
-    op = SOFTCAPPED
-    P = op.value(p[r, i, j])
-    w, unit = Tensor("w", v.dims), Tensor("t")
-    do, dlse = op.cotangent(o), op.cotangent(lse_)
-    value = op.program.inline
-    t2 = tanh(s[r, i, j] / cap[()]) ** 2
-
-    def dt() -> Expr:
-        D = total(e, do[r, i, e] * o[r, i, e]) - dlse[r, i]
-        return p[r, i, j] * (total(e, do[r, i, e] * v[j, e]) - D)
-
-    return (
-        Statement(
-            "S1",
-            "each output is a convex blend of the rows of V",
-            Equal(total(j, P), ONE),
-            conjuncts=(NonNegative(P),),
-            law="convex blend",
-        ),
-        Statement(
-            "S2",
-            "the maximum may be treated as a constant",
-            Equal(maximum_gradient(op.program, m_), ZERO),
-        ),
-        Statement(
-            "S3",
-            "linear in V: O(V + W) = O(V) + O(W)",
-            Equal(
-                op.value(o[r, i, e], {v: lambda key, f: v[key, f] + w[key, f]}),
-                op.value(o[r, i, e]) + op.value(o[r, i, e], {v: lambda key, f: w[key, f]}),
-            ),
-            law="linear in V",
-        ),
-        Statement(
-            "S4",
-            "dQ = scale · dS K with dS = dT ∘ (1 − tanh²(S/cap)) and dT = P ∘ (dP − D); dK and dV likewise",
-            Equal(
-                op.derived_vjp.inline(op.gradient(q)[r, i, c]),
-                value(scale[()] * total(j, dt() * (1 - t2) * k[j, c])),
-            ),
-            conjuncts=(
-                Equal(
-                    op.derived_vjp.inline(op.gradient(k)[j, c]),
-                    value(scale[()] * total(r, i, dt() * (1 - t2) * q[r, i, c])),
-                ),
-                Equal(op.derived_vjp.inline(op.gradient(v)[j, e]), value(total(r, i, p[r, i, j] * do[r, i, e]))),
-                Equal(op.derived_vjp.inline(op.gradient(bias)[r, i, j]), value(dt())),
-            ),
-        ),
-        Statement("S5", "⟨JVP·t, c⟩ = ⟨t, VJP·c⟩", Equal(*op.adjoint_identity())),
-        Statement(
-            "S6",
-            "⟨dV, V⟩ = ⟨dO, O⟩",
-            Equal(
-                pairing(op, {v: lambda key, f: unit[()] * v[key, f]}, unit, 1),
-                value(total(r, i, e, do[r, i, e] * o[r, i, e])),
-            ),
-            law="value pairing",
-        ),
-        Statement(
-            "S7",
-            "each row of dT sums to dLSE: the law of the shift invariance of softmax (t is S after the cap)",
-            Equal(value(total(j, dt())), dlse[r, i]),
-        ),
-    )
+def _softcap_statements() -> tuple[Statement, ...]:
+    return softcap_statements(SOFTCAPPED)
 
 
 _INPUTS = {
     "q": Input("queries `[..., r, n, d]`: r heads share one head of keys and values"),
     "k": Input("keys `[..., m, d]`"),
     "v": Input("values `[..., m, d_v]`"),
-    "keep": Input("boolean mask `[..., r, n, m]`, True where a key may be attended to", "1"),
-    "bias": Input("additive mask `[..., r, n, m]`", "0"),
-    "scale": Input("factor of the products", "d**-0.5"),
+    "keep": Input("boolean mask `[..., r, n, m]`, True where a key may be attended to", ONE),
+    "bias": Input("additive mask `[..., r, n, m]`", ZERO),
+    "scale": Input("factor of the products", Size(k.dims[1]) ** Fraction(-1, 2)),
 }
 _OUTPUTS = {"o": "output `[..., r, n, d_v]`", "lse": "log-sum-exp of the scores `[..., r, n]`, base e"}
 _CONVENTIONS = {
@@ -515,7 +325,7 @@ SOFTCAPPED = Operation(
     "Attention whose products are capped: t = cap · tanh(s / cap) + bias.",
     SOFTCAP_PROGRAM,
     (q, k, v, bias),
-    _softcapped_statements,
+    _softcap_statements,
     {**_INPUTS, "cap": Input("largest magnitude of a capped product, positive")},
     _OUTPUTS,
     _CONVENTIONS,

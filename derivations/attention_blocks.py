@@ -12,7 +12,6 @@ from .attention_program import (
     k,
     keep,
     lse,
-    m,
     m_dim,
     n,
     o,
@@ -91,7 +90,7 @@ def block_statements(op: Operation) -> tuple[Statement, ...]:
         ),
         Statement(
             "S21",
-            "block-wise backward: dQ adds over blocks of keys, dK and dV over blocks of queries, P recomputed from the LSE",
+            "block-wise backward: dQ adds over blocks of keys, dK and dV over blocks of queries, P from the LSE",
             Equal(KEYS.apply(op.derived_vjp.inline(op.gradient(q)[r, i, c])), _dq_by_blocks(op)),
             conjuncts=_dk_dv_by_blocks(op),
         ),
@@ -166,9 +165,7 @@ def _dk_dv_by_blocks(op: Operation) -> tuple[Equal, ...]:
 def _grouped(op: Operation) -> Statement:
     """Grouped queries are ordinary heads with repeated keys and values; their gradients add over the group."""
     keys, values = Tensor("k_heads", (r_dim, *k.dims)), Tensor("v_heads", (r_dim, *v.dims))
-    steps = tuple(
-        Def(step.target, _per_head(step.value, keys, values), step.note) for step in ATTENTION_PROGRAM.steps
-    )
+    steps = tuple(Def(step.target, _per_head(step.value, keys, values), step.note) for step in ATTENTION_PROGRAM.steps)
     heads = Program("heads", (q, keys, values, keep, bias, scale), steps, (o, lse))
     derived = vjp(heads, (q, keys, values))
     repeated = {keys: lambda g, key, f: k[key, f], values: lambda g, key, f: v[key, f]}

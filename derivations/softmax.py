@@ -9,7 +9,8 @@ Definition
 
 Statements
 ----------
-softmax: S1 shift invariance; S2 the maximum is a constant; S3 rows sum to one and are non-negative; S4 Jacobian; S5 VJP;
+softmax: S1 shift invariance; S2 the maximum is a constant; S3 rows sum to one and are non-negative; S4
+Jacobian; S5 VJP;
 S6 JVP; S7 adjoint identity; S8 Σ dx = 0; S9 temperature; S10 online merge; S11 the merge is associative; S12 identity.
 log_softmax: S1 shift invariance; S2 the maximum is a constant; S3 exp(log_softmax) = softmax; S4 VJP; S5 JVP;
 S6 adjoint identity; S7 Σ dx = 0.
@@ -71,7 +72,9 @@ _EXP = Def(a[i], exp(x[i] - m[()]), "exponentials, the largest of them 1", "S2")
 _SUM = Def(z[()], total(j, a[j]), "partition function")
 _LOGITS = {"x": Input("logits `[..., n]`")}
 
-SOFTMAX_PROGRAM = Program("softmax", (x,), (_MAX, _EXP, _SUM, Def(p[i], a[i] / z[()], "probabilities")), (p,))
+SOFTMAX_PROGRAM = Program(
+    "softmax", (x,), (_MAX, _EXP, _SUM, Def(p[i], a[i] / z[()], "probabilities", "S3", (0, 1))), (p,)
+)
 LOG_SOFTMAX_PROGRAM = Program(
     "log_softmax",
     (x,),
@@ -173,9 +176,7 @@ def _softmax_statements() -> tuple[Statement, ...]:
             "S12",
             "a block with z = 0 is the identity of the merge: the total z e^m is unchanged",
             Equal(_weight(_merge((_N("m1"), _N("z1")), (_N("m2"), ZERO))), _weight((_N("m1"), _N("z1")))),
-            conjuncts=(
-                Equal(_weight(_merge((_N("m1"), ZERO), (_N("m2"), _N("z2")))), _weight((_N("m2"), _N("z2")))),
-            ),
+            conjuncts=(Equal(_weight(_merge((_N("m1"), ZERO), (_N("m2"), _N("z2")))), _weight((_N("m2"), _N("z2")))),),
         ),
     )
 
@@ -330,8 +331,7 @@ def _logsumexp_statements() -> tuple[Statement, ...]:
             Equal(
                 halves.apply(op.value(lse[()])),
                 log(
-                    exp(_half_max(halves, 1)) * _half_sum(halves, 1)
-                    + exp(_half_max(halves, 2)) * _half_sum(halves, 2)
+                    exp(_half_max(halves, 1)) * _half_sum(halves, 1) + exp(_half_max(halves, 2)) * _half_sum(halves, 2)
                 ),
             ),
         ),

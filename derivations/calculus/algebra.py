@@ -50,6 +50,10 @@ class TooLarge(Exception):
 
 def multiply(left: Poly, right: Poly) -> Poly:
     """The product."""
+    if left == ONE_POLY:
+        return right
+    if right == ONE_POLY:
+        return left
     if len(left.terms) * len(right.terms) > MAX_EXPANSION:
         raise TooLarge(f"a product of {len(left.terms)} by {len(right.terms)} terms")
     result: dict[Monomial, Fraction] = {}
@@ -60,14 +64,17 @@ def multiply(left: Poly, right: Poly) -> Poly:
                 continue
             powers = dict(m1)
             for atom, e in m2:
-                powers[atom] = powers.get(atom, Fraction(0)) + e
-            _accumulate(result, monomial(powers), c1 * c2)
+                powers[atom] = powers[atom] + e if atom in powers else e
+            factor = c2 if c1 == 1 else c1 if c2 == 1 else c1 * c2
+            _accumulate(result, monomial(powers), factor)
     return Poly(result)
 
 
 def _accumulate(result: dict[Monomial, Fraction], addend: Poly, factor: Fraction) -> None:
     for m, c in addend.terms.items():
-        value = result.get(m, 0) + c * factor
+        value = c if factor == 1 else c * factor
+        if m in result:
+            value = result[m] + value
         if value:
             result[m] = value
         else:
@@ -129,7 +136,7 @@ def monomial(powers: Mapping[Atom, Fraction]) -> Poly:
     return Poly({frozenset(kept.items()): coefficient})
 
 
-def _index_order(ix: Ix) -> tuple[int, str]:
+def _index_order(ix: Index | Bound) -> tuple[int, str]:
     # Of two equal indices the one that is bound further out, or named first, survives.
     return (1, f"{ix.number:06d}") if isinstance(ix, Bound) else (0, ix.name)
 
@@ -159,7 +166,7 @@ def power(base: Poly, exponent: Fraction) -> Poly:
 
 def _power_of_term(factors: Monomial, coefficient: Fraction, exponent: Fraction) -> Poly:
     if exponent.denominator == 1:
-        return monomial({a: e * exponent for a, e in factors}).scaled(coefficient**exponent)
+        return monomial({a: e * exponent for a, e in factors}).scaled(coefficient ** int(exponent))
     safe = {a: e for a, e in factors if is_positive(a)}
     rest = {a: e for a, e in factors if not is_positive(a)}
     result = monomial({a: e * exponent for a, e in safe.items()})
@@ -445,9 +452,23 @@ def rename(poly: Poly, mapping: Mapping[Ix, Ix]) -> Poly:
 
 def rename_powers(powers: Mapping[Atom, Fraction], mapping: Mapping[Ix, Ix]) -> Poly:
     """`rename` of a product of powers."""
-    kept = {a: e for a, e in powers.items() if a.free.isdisjoint(mapping)}
-    moved = [power(rename_atom(a, mapping), e) for a, e in powers.items() if a not in kept]
-    return product_of([monomial(kept), *moved])
+    kept: dict[Atom, Fraction] = {}
+    others: list[Poly] = []
+    for atom, e in powers.items():
+        if atom.free.isdisjoint(mapping):
+            kept[atom] = kept[atom] + e if atom in kept else e
+            continue
+        image = rename_atom(atom, mapping)
+        single = image.single()
+        if single is not None and len(single[0]) == 1 and single[1] == 1:
+            ((target, inner),) = single[0]
+            power_ = e if inner == 1 else inner * e
+            if inner == 1 or e.denominator == 1:
+                kept[target] = kept[target] + power_ if target in kept else power_
+                continue
+        others.append(power(image, e))
+    result = monomial(kept)
+    return product_of([result, *others]) if others else result
 
 
 def _moved(ix: Ix, mapping: Mapping[Ix, Ix]) -> Ix:

@@ -85,8 +85,8 @@ class Split:
                 return Place(self._affine(affine, at))
             case Sum(index, body) if index.dim == self.dim:
                 one, two = (Index(index.name, self.first), Index(index.name, self.second))
-                left = Sum(one, self._apply(body, {**at, index: (1, one)}))
-                return Add((left, Sum(two, self._apply(body, {**at, index: (2, two)}))))
+                upper = Sum(one, self._apply(body, {**at, index: (1, one)}))
+                return Add((upper, Sum(two, self._apply(body, {**at, index: (2, two)}))))
             case Max(index, body, where) if index.dim == self.dim:
                 sides = []
                 for which in (1, 2):
@@ -99,9 +99,7 @@ class Split:
                 parts = children(expr)
                 return rebuild(expr, tuple(self._apply(p, at) for p in parts)) if parts else expr
 
-    def _entry(
-        self, tensor: Tensor, indices: tuple[Index | Mapped, ...], at: dict[Index, tuple[Part, Index]]
-    ) -> Expr:
+    def _entry(self, tensor: Tensor, indices: tuple[Index | Mapped, ...], at: dict[Index, tuple[Part, Index]]) -> Expr:
         which: Part | None = None
         moved: list[Index | Mapped] = []
         for ix in indices:

@@ -1,7 +1,8 @@
 """Canonical labelling of a product that is connected by its bound indices.
 
 Two products that differ in the names of bound indices alone must become the same. The indices are first told apart by
-colour refinement (an index is described by the factors it occurs in, with the other indices described by their colours);
+colour refinement (an index is described by the factors it occurs in, with the other indices described by their
+colours);
 indices that are still alike are individualised one after the other, and the order whose rendering comes first is taken.
 """
 

@@ -8,11 +8,12 @@ definition uses and writing the one that it defines, once each.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 
 import sympy
 
-from .expr import Add, Delta, Dim, Entry, Expr, Fn, Larger, Max, Mul, Pow, Predicate, Sum, children, tensors
+from .expr import Add, Const, Delta, Dim, Entry, Expr, Fn, Larger, Max, Mul, Pow, Predicate, Sum, children, tensors
 from .program import Def, Program
 
 FIXED_SIZE = 64  # the size at which fixed dimensions are compared when growth alone does not decide
@@ -38,7 +39,7 @@ def flops(expr: Expr) -> sympy.Expr:
         case Add(terms):
             return inner + len(terms) - 1
         case Mul(factors):
-            signs = sum(1 for f in factors if f == -1)
+            signs = sum(1 for f in factors if f == Const(Fraction(-1)))
             return inner + len(factors) - 1 - signs
         case Pow() | Fn() | Larger():
             return inner + 1

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import mpmath
 
-from .evaluate import DIGITS, Point, Undefined, all_indices, evaluate
+from .evaluate import DIGITS, Point, Undefined, all_indices, evaluator
 from .expr import Dim, Entry, Index, Mapped, Permutation, Tensor, dims_of, free_indices, tensors, walk
 from .statement import Claim, Counterexample, Equal
 
@@ -45,8 +45,10 @@ class _Trial:
 
     def __init__(self, claim: Claim) -> None:
         self.sides = (claim.left, claim.right) if isinstance(claim, Equal) else (claim.expr,)
-        self.given = claim.given if isinstance(claim, Equal) else ()
-        everything = (*self.sides, *self.given)
+        given = claim.given if isinstance(claim, Equal) else ()
+        everything = (*self.sides, *given)
+        self.values = [evaluator(side) for side in self.sides]
+        self.conditions = [evaluator(predicate) for predicate in given]
         self.dims = tuple(dict.fromkeys(d for e in everything for d in dims_of(e)))
         self.tensors = tuple(dict.fromkeys(t for e in everything for t in tensors(e)))
         self.permutations = tuple(
@@ -66,9 +68,9 @@ class _Trial:
         agreed = 0
         for at in all_indices(self.indices, point.sizes):
             try:
-                if any(evaluate(predicate, point, at) == 0 for predicate in self.given):
+                if any(condition(point, at) == 0 for condition in self.conditions):
                     continue
-                values = [evaluate(side, point, at) for side in self.sides]
+                values = [value(point, at) for value in self.values]
             except Undefined:
                 continue
             if _differ(values):

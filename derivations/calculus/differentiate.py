@@ -24,9 +24,11 @@ from .expr import (
     Fn,
     Index,
     Larger,
+    Mapped,
     Max,
     Mul,
     Pow,
+    Subscript,
     Sum,
     Tensor,
     refresh,
@@ -86,7 +88,7 @@ def _from_sympy(value: sympy.Expr, x: sympy.Symbol, argument: Expr) -> Expr:
 class _Contribution:
     """cotangent · δ(slots, target indices), summed over `open`."""
 
-    slots: tuple[Index, ...]
+    slots: tuple[Subscript, ...]
     cotangent: Expr
     open: tuple[Index, ...]
 
@@ -94,6 +96,8 @@ class _Contribution:
         mapping: dict[Index, Index] = {}
         deltas: list[Expr] = []
         for slot, wanted in zip(self.slots, target, strict=True):
+            if isinstance(slot, Mapped):
+                raise NotDifferentiable(f"{slot}: the gradient through a permutation is not defined here")
             if slot in self.open and slot not in mapping:
                 mapping[slot] = wanted
             else:
@@ -125,7 +129,7 @@ class _Adjoints:
                     others = factors[:position] + factors[position + 1 :]
                     self.visit(factor, Mul((cotangent, *others)), open_)
             case Pow(base, exponent):
-                slope = Mul((Const(exponent), Pow(base, exponent - 1)))
+                slope: Expr = Mul((Const(exponent), Pow(base, exponent - 1)))
                 self.visit(base, Mul((cotangent, slope)), open_)
             case Fn("exp", argument):
                 self.visit(argument, Mul((cotangent, expr)), open_)
@@ -166,10 +170,9 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
         if tensor not in active:
             continue
         parts = [c.at(step.indices) for c in adjoints.found.get(tensor, [])]
+        value: Expr | None = None
         if tensor in program.outputs:
-            if not parts:
-                value = None
-            else:
+            if parts:
                 # The output is also used inside: its full gradient has a name of its own.
                 full = Tensor(f"{gradients[tensor].name}_total", tensor.dims)
                 own = gradients[tensor]
@@ -190,8 +193,8 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
     for tensor in inputs:
         indices = axis_indices(program, tensor)
         parts = [c.at(indices) for c in adjoints.found.get(tensor, [])]
-        value = Add(tuple(parts)) if len(parts) > 1 else (parts[0] if parts else ZERO)
-        steps.append(Def(gradients[tensor][indices], tidy(value)))
+        whole = Add(tuple(parts)) if len(parts) > 1 else (parts[0] if parts else ZERO)
+        steps.append(Def(gradients[tensor][indices], tidy(whole)))
     return program.extended(f"{program.name}_vjp", cotangents, steps, [gradients[t] for t in inputs])
 
 
@@ -302,7 +305,7 @@ def tangent(expr: Expr, active: frozenset[Tensor], tangents: dict[Tensor, Tensor
                 parts.append(Mul((tangent(factor, active, tangents), *others)))
             return refresh(Add(tuple(parts)))
         case Pow(base, exponent):
-            slope = Mul((Const(exponent), Pow(base, exponent - 1)))
+            slope: Expr = Mul((Const(exponent), Pow(base, exponent - 1)))
             return refresh(Mul((slope, tangent(base, active, tangents))))
         case Fn(name, argument):
             slope = expr if name == "exp" else elementwise_derivative(name, argument)

@@ -6,7 +6,7 @@ This is the checker of the checker. It reads the same expressions as the normal 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -34,7 +34,8 @@ from .expr import (
     Subscript,
     Sum,
     Tensor,
-    free_indices,
+    children,
+    own_indices,
 )
 
 DIGITS = 50
@@ -53,69 +54,106 @@ class Point:
     sizes: Mapping[Dim, int]
     values: Mapping[Tensor, Array]
     permutations: Mapping[Permutation, tuple[int, ...]] = field(default_factory=dict)
-    _memo: dict[tuple[int, tuple[int, ...]], mpmath.mpf] = field(default_factory=dict)
-    _kept: dict[int, tuple[Expr, tuple[Index, ...]]] = field(default_factory=dict)
+    memo: dict[tuple[int, ...], mpmath.mpf] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with mpmath.workdps(DIGITS):
+            self.floats = {
+                tensor: {cell: _float(value) for cell, value in array.items()} for tensor, array in self.values.items()
+            }
 
 
-def evaluate(expr: Expr, point: Point, at: Mapping[Index, int]) -> mpmath.mpf:
-    """The value of an expression at a point, for values of its free indices.
+Evaluator = Callable[[Point, dict[Index, int]], mpmath.mpf]
 
-    Raises:
-        Undefined: the expression has no value there.
+
+def evaluator(expr: Expr) -> Evaluator:
+    """A function of a point and an assignment of the free indices that gives the value of the expression.
+
+    The function raises `Undefined` where the expression has no value.
     """
+    counter = itertools.count()
     with mpmath.workdps(DIGITS):
-        return _value(expr, point, dict(at))
+        inner = _compile(expr, counter)[0]
+
+    def evaluate(point: Point, at: dict[Index, int]) -> mpmath.mpf:
+        with mpmath.workdps(DIGITS):
+            return inner(point, at)
+
+    point_free: Evaluator = evaluate
+    return point_free
 
 
-def _value(expr: Expr, point: Point, at: dict[Index, int]) -> mpmath.mpf:
+def _float(value: Fraction) -> mpmath.mpf:
+    return mpmath.mpf(value.numerator) / value.denominator
+
+
+def _compile(expr: Expr, counter: Iterator[int]) -> tuple[Evaluator, tuple[Index, ...]]:
+    """The evaluator of a node with its free indices; what costs a sum or a function is remembered for each point."""
+    parts = [_compile(part, counter) for part in children(expr)]
+    free: dict[Index, None] = dict.fromkeys(own_indices(expr))
+    for _, indices in parts:
+        free.update(dict.fromkeys(indices))
+    if isinstance(expr, Sum | Max):
+        free.pop(expr.index, None)
+    compute = _node(expr, [part for part, _ in parts])
+    indices = tuple(free)
     if not isinstance(expr, Sum | Max | Fn | Pow):
-        return _compute(expr, point, at)
-    if id(expr) not in point._kept:
-        point._kept[id(expr)] = (expr, free_indices(expr))
-    key = (id(expr), tuple(at[index] for index in point._kept[id(expr)][1]))
-    if key not in point._memo:
-        point._memo[key] = _compute(expr, point, at)
-    return point._memo[key]
+        return compute, indices
+    number = next(counter)
+
+    def remembered(point: Point, at: dict[Index, int]) -> mpmath.mpf:
+        key = (id(compute), number, *(at[index] for index in indices))
+        value = point.memo.get(key)
+        if value is None:
+            value = point.memo[key] = compute(point, at)
+        return value
+
+    return remembered, indices
 
 
-def _compute(expr: Expr, point: Point, at: dict[Index, int]) -> mpmath.mpf:
+def _node(expr: Expr, parts: list[Evaluator]) -> Evaluator:
+    """The rule of one node; every sum is unrolled."""
     match expr:
         case Const(value):
-            return mpmath.mpf(value.numerator) / value.denominator
+            number = _float(value)
+            return lambda point, at: number
         case Size(dim):
-            return mpmath.mpf(point.sizes[dim])
+            return lambda point, at: mpmath.mpf(point.sizes[dim])
         case Entry(tensor, indices):
-            value = point.values[tensor][tuple(_place(index, point, at) for index in indices)]
-            return mpmath.mpf(value.numerator) / value.denominator
-        case Add(terms):
-            return mpmath.fsum(_value(term, point, at) for term in terms)
-        case Mul(factors):
-            result = mpmath.mpf(1)
-            for factor in factors:
-                result *= _value(factor, point, at)
-            return result
-        case Pow(base, exponent):
-            return _power(_value(base, point, at), exponent)
-        case Fn(name, argument):
-            return _apply(name, _value(argument, point, at))
-        case Sum(index, body):
-            return mpmath.fsum(_value(body, point, {**at, index: k}) for k in range(point.sizes[index.dim]))
-        case Max(index, body, where):
-            rows = [{**at, index: k} for k in range(point.sizes[index.dim])]
-            seen = [_value(body, point, row) for row in rows if _value(where, point, row) != 0]
-            if not seen:
-                raise Undefined("the maximum of nothing")
-            return max(seen)
-        case Larger(left, right):
-            return max(_value(left, point, at), _value(right, point, at))
+            return lambda point, at: point.floats[tensor][tuple(_place(index, point, at) for index in indices)]
+        case Add():
+            return lambda point, at: mpmath.fsum([part(point, at) for part in parts])
+        case Mul():
+            return lambda point, at: mpmath.fprod([part(point, at) for part in parts])
+        case Pow(_, exponent):
+            return lambda point, at: _power(parts[0](point, at), exponent)
+        case Fn(name, _):
+            return lambda point, at: _apply(name, parts[0](point, at))
+        case Sum(index, _):
+            return lambda point, at: mpmath.fsum(
+                [parts[0](point, {**at, index: place}) for place in range(point.sizes[index.dim])]
+            )
+        case Max(index, _, _):
+            return lambda point, at: _largest(index, parts, point, at)
+        case Larger():
+            return lambda point, at: max(part(point, at) for part in parts)
         case Delta(left, right):
-            return mpmath.mpf(at[left] == at[right])
+            return lambda point, at: mpmath.mpf(at[left] == at[right])
         case Predicate(affine):
-            return mpmath.mpf(_position(affine, point, at) >= 0)
+            return lambda point, at: mpmath.mpf(_position(affine, point, at) >= 0)
         case Place(affine):
-            return mpmath.mpf(_position(affine, point, at))
+            return lambda point, at: mpmath.mpf(_position(affine, point, at))
         case _:
             raise TypeError(f"{type(expr).__name__} is not an expression node")
+
+
+def _largest(index: Index, parts: list[Evaluator], point: Point, at: dict[Index, int]) -> mpmath.mpf:
+    body, where = parts
+    rows = [{**at, index: place} for place in range(point.sizes[index.dim])]
+    seen = [body(point, row) for row in rows if where(point, row) != 0]
+    if not seen:
+        raise Undefined("the maximum of nothing")
+    return max(seen)
 
 
 def _place(index: Subscript, point: Point, at: dict[Index, int]) -> int:

@@ -57,7 +57,7 @@ from .polynomial import (
     size_atom,
     total_poly,
 )
-from .predicates import Form, holds, infeasible, make_form
+from .predicates import Form, holds, infeasible, make_form, reduced
 
 MAX_CLEARINGS = 12  # denominators cleared one after the other before giving up
 
@@ -142,7 +142,7 @@ def refine(poly: Poly, facts: tuple[Form, ...]) -> Poly:
 
 
 def _refine_term(m: Monomial, facts: tuple[Form, ...]) -> Poly:
-    own = [atom.args for atom, _ in m if atom.kind == "pred"]
+    own = list(dict.fromkeys(reduced(atom.args, facts) for atom, _ in m if atom.kind == "pred"))
     if infeasible([*facts, *own]):
         return ZERO_POLY
     kept: list[Poly] = []

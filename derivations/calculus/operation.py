@@ -15,10 +15,10 @@ from .statement import Statement
 
 @dataclass(frozen=True)
 class Input:
-    """How an input is passed: its role in one line, its default (None: required; a text: an expression of sizes)."""
+    """How an input is passed: its role in one line, its default (None: required)."""
 
     meaning: str
-    default: str | None = None
+    default: Expr | None = None
 
 
 @dataclass(frozen=True)

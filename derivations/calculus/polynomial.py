@@ -41,7 +41,8 @@ AtomKind = Literal["entry", "size", "place", "const", "delta", "pred", "exp", "f
 class Atom:
     """One indivisible factor. `kind` decides what `args` holds:
 
-    entry (tensor, indices); size (dim); place (index): its value as a number; const (positive rational); delta (index, index); pred (terms, constant);
+    entry (tensor, indices); size (dim); place (index): its value as a number; const (positive rational); delta
+    (index, index); pred (terms, constant);
     exp (monomial); fn (name, polynomial); max (bound, polynomial, polynomial where); larger (set of polynomials);
     sum (bounds, monomial); pow (polynomial base; the exponent is the atom's own).
     """
@@ -172,6 +173,8 @@ class Poly:
 
     def scaled(self, factor: Fraction) -> Poly:
         """Every coefficient multiplied by a rational number."""
+        if factor == 1:
+            return self
         return Poly({m: c * factor for m, c in self.terms.items()} if factor else {})
 
     @property

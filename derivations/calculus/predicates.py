@@ -67,3 +67,16 @@ def infeasible(forms: Iterable[Form]) -> bool:
 def holds(form: Form, given: Iterable[Form] = ()) -> bool:
     """Whether the predicate is true under the given ones (sound, not complete)."""
     return infeasible([complement(form), *given])
+
+
+def reduced(form: Form, facts: tuple[Form, ...]) -> Form:
+    """The form with a size eliminated for each pair of facts that says that a combination of sizes is 0."""
+    for fact in facts:
+        opposite = make_form(((t, -c) for t, c in fact[0]), -fact[1])
+        sizes = sorted((t for t, c in fact[0] if isinstance(t, Dim) and abs(c) == 1), key=lambda t: t.name)
+        if opposite not in facts or not sizes:
+            continue
+        gone = sizes[0]
+        weight = dict(form[0]).get(gone, 0) * dict(fact[0])[gone]
+        form = make_form([*form[0], *((t, -weight * c) for t, c in fact[0])], form[1] - weight * fact[1])
+    return form

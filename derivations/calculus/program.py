@@ -18,12 +18,14 @@ class ProgramError(ValueError):
 
 @dataclass(frozen=True)
 class Def:
-    """One definition. `note` is what a reader should know; `label` names the statement that licenses it."""
+    """One definition. `note` is what a reader should know; `label` names the statement that licenses it; `within` is a
+    range of its values that this statement proves."""
 
     target: Entry
     value: Expr
     note: str = ""
     label: str = ""
+    within: tuple[int, int] | None = None
 
     @property
     def tensor(self) -> Tensor:
@@ -106,9 +108,7 @@ class Program:
             replacements[step.tensor] = _definition(step.indices, value)
         return substitute(expr, replacements)
 
-    def extended(
-        self, name: str, inputs: Sequence[Tensor], steps: Sequence[Def], outputs: Sequence[Tensor]
-    ) -> Program:
+    def extended(self, name: str, inputs: Sequence[Tensor], steps: Sequence[Def], outputs: Sequence[Tensor]) -> Program:
         """A program that goes on after this one."""
         return replace(
             self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import reduce
 
 from .expr import (
     ONE,
@@ -113,10 +114,8 @@ class Reader:
             case "pow":
                 return self.poly(args[0], bound)
             case "larger":
-                left, *others = (self.poly(p, bound) for p in sorted(args[0], key=repr))
-                for other in others:
-                    left = Larger(left, other)
-                return left
+                members = [self.poly(p, bound) for p in sorted(args[0], key=repr)]
+                return reduce(Larger, members)
             case "max":
                 index = Index(self.names.get(args[0].dim, "k"), args[0].dim)
                 inner = {**bound, args[0]: index}

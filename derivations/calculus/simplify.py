@@ -62,7 +62,7 @@ def _reader(program: Program) -> Reader:
     for step in program.steps:
         for node in (step.target, *walk(step.value)):
             if isinstance(node, Entry):
-                for index in node.indices:
+                for index in (ix for ix in node.indices if isinstance(ix, Index)):
                     names.setdefault(index.dim, index.name)
             elif isinstance(node, Sum):
                 names.setdefault(node.index.dim, node.index.name)
@@ -110,16 +110,31 @@ def _inlined(program: Program, derived: list[Def]) -> list[Def]:
     """The derived definitions that stay: outputs, matrix products and their operands."""
     spread = [Def(step.target, _spread(step.value), step.note) for step in derived]
     operands = {t for step in spread for t in _operands(step.value)}
+    renamed = {step.value.tensor for step in spread if isinstance(step.value, Entry)}
+    needed = operands | renamed | set(program.outputs)
+    uses = _effective_uses(spread, needed)
     kept: list[Def] = []
     names: list[Def] = []
     for step in spread:
         inner = Program("inline", _everything(program, names), tuple(names), ())
         value = tidy(inner.inline(step.value))
-        if step.tensor in program.outputs or step.tensor in operands or is_product(step.value):
+        shared = uses[step.tensor] > 1 and isinstance(step.value, Add) and not _reduces(step.value)
+        if step.tensor in needed or shared or is_product(step.value):
             kept.append(Def(step.target, value, step.note))
         else:
             names.append(Def(step.target, value))
     return kept
+
+
+def _effective_uses(steps: list[Def], needed: set[Tensor]) -> dict[Tensor, int]:
+    """How often each tensor would be read by the definitions that stay, if the others were inlined."""
+    uses = {step.tensor: 0 for step in steps}
+    for step in reversed(steps):
+        stays = step.tensor in needed or is_product(step.value)
+        for node in walk(step.value):
+            if isinstance(node, Entry) and node.tensor in uses:
+                uses[node.tensor] += 1 if stays else uses[step.tensor]
+    return uses
 
 
 def _everything(program: Program, names: Iterable[Def]) -> tuple[Tensor, ...]:
@@ -176,6 +191,7 @@ def _fold_term(m: Monomial, definitions: list[Def], *, with_sums: bool) -> Poly:
                 break
             for atom, e in shape.items():
                 actual = _renamed(atom, found)
+                assert actual is not None, "what matched has a name"
                 flat[actual] = flat[actual] - e
                 if not flat[actual]:
                     del flat[actual]
@@ -278,9 +294,9 @@ def _factored(step: Def, poly: Poly, definitions: list[Def], reader: Reader, pro
     if not poly:
         return [Def(step.target, tidy(reader.poly(poly)), step.note)]
     for earlier in definitions:
-        if earlier.tensor.dims == step.tensor.dims and _reduces(earlier.value):
-            if normal_form(earlier.at(*step.indices)) == poly:
-                return [Def(step.target, earlier.tensor[step.indices], step.note)]
+        same_shape = earlier.tensor.dims == step.tensor.dims and _reduces(earlier.value)
+        if same_shape and normal_form(earlier.at(*step.indices)) == poly:
+            return [Def(step.target, earlier.tensor[step.indices], step.note)]
     common = _common_factor(poly)
     rest = multiply(poly, power(Poly({common: Fraction(1)}), Fraction(-1)))
     row_terms = {m: c for m, c in rest.terms.items() if not set(step.indices) <= set(monomial_free(m))}
