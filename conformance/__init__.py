@@ -1,1 +1,11 @@
-"""Holds an implementation to the reference and the laws of its operation."""
+"""Holds an implementation to the reference and the laws of its operation.
+
+    from lemmata.conformance.runner import conform
+
+    verdict = conform("attention", "torch.nn.functional:scaled_dot_product_attention")
+
+A run draws cases (`cases`, `values`, `layouts`), turns each into numbers (`problems`), calls the target
+(`execution`), and holds the checks of every operation (`checks`) and the laws of this one (`laws_rowwise`,
+`laws_attention`) against the result, within bounds that the reference derives for a precision profile (`profiles`).
+`search` shrinks what fails, `reproduce` writes it as a script, `verdict` and `report` say what was found.
+"""

@@ -27,7 +27,14 @@ def _blend(scores: Tensor) -> tuple[Def, ...]:
         Def(m[r, i], maximum(j, scores[r, i, j], keep[r, i, j]), "row maximum over the keys that are kept"),
         Def(a[r, i, j], keep[r, i, j] * exp(scores[r, i, j] - m[r, i]), "exponentials, 0 where masked", "S2"),
         Def(z[r, i], total(j, a[r, i, j]), "partition function"),
-        Def(p[r, i, j], a[r, i, j] / z[r, i], "probabilities", "S1", within=(0, 1)),
+        Def(
+            p[r, i, j],
+            a[r, i, j] / z[r, i],
+            "probabilities",
+            "S1",
+            within=(0, 1),
+            alternatives=(keep[r, i, j] * exp(scores[r, i, j] - (m[r, i] + log(z[r, i]))),),  # from the LSE (S28)
+        ),
         Def(o[r, i, e], total(j, p[r, i, j] * v[j, e]), "output"),
         Def(lse[r, i], m[r, i] + log(z[r, i]), "log-sum-exp"),
     )

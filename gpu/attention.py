@@ -27,9 +27,7 @@ def _triton_attention(
     return attention_forward(query, key, value, mask, is_causal, scale)
 
 
-@torch.library.custom_op(
-    "lemmata::triton_attention_backward", mutates_args=(), schema=attention_eager.BACKWARD_SCHEMA
-)
+@torch.library.custom_op("lemmata::triton_attention_backward", mutates_args=(), schema=attention_eager.BACKWARD_SCHEMA)
 def _triton_attention_backward(
     d_output: torch.Tensor,
     d_lse: torch.Tensor,
@@ -122,9 +120,9 @@ def scaled_dot_product_attention(
         ValueError: shapes do not fit, dropout is asked for, or both `attn_mask` and `is_causal` are given.
         TypeError: dtypes differ or are not supported.
     """
-    return scaled_dot_product_attention_with_lse(
-        query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa
-    )[0]
+    return scaled_dot_product_attention_with_lse(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)[
+        0
+    ]
 
 
 def triton_scaled_dot_product_attention_with_lse(

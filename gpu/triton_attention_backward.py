@@ -52,9 +52,7 @@ def _row_term_kernel(
 
 
 @jit
-def _weights_and_gradient(
-    s: tl.tensor, dp: tl.tensor, lse: tl.tensor, row_term: tl.tensor, allowed: tl.tensor
-) -> Any:
+def _weights_and_gradient(s: tl.tensor, dp: tl.tensor, lse: tl.tensor, row_term: tl.tensor, allowed: tl.tensor) -> Any:
     """p = exp(s − lse) and ds = p∘(dp − D), exactly zero where a key is not seen, even in a row of NaN."""
     p = tl.where(allowed, tl.exp(s - tl.where(lse == -float("inf"), 0.0, lse)), 0.0)
     return p, tl.where(allowed, p * (dp - row_term), 0.0)
@@ -137,9 +135,7 @@ def _key_value_kernel(
             lse = tl.load(lse_ptr + rows + query, mask=query < queries, other=0.0)[None, :]
             row_term = tl.load(row_term_ptr + rows + query, mask=query < queries, other=0.0)[None, :]
             sT = tl.dot(k, tl.trans(q), input_precision=PRECISION) * scale
-            sT, allowed = masked_scores(
-                sT, query[None, :], key, mask_base, mask_q, mask_k, queries, keys, MASK, CAUSAL
-            )
+            sT, allowed = masked_scores(sT, query[None, :], key, mask_base, mask_q, mask_k, queries, keys, MASK, CAUSAL)
             dpT = tl.dot(v, tl.trans(do), input_precision=PRECISION)
             pT, dsT = _weights_and_gradient(sT, dpT, lse, row_term, allowed)
             dv = masked_dot(pT, allowed, do, dv, PRECISION)
@@ -284,6 +280,7 @@ def attention_backward(
                 *d_lse.stride(),
                 BLOCK_Q=blocks.queries,
                 BLOCK_V=blocks.value,
+                enable_fp_fusion=True,
             )
             _key_value_kernel[(key_programs,)](*inputs, dk, dv, *sizes, *strides, **constants)
             _query_kernel[(query_programs,)](*inputs, dq, ds, *sizes, *strides, STORE_DS=wanted, **constants)

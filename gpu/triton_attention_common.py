@@ -18,7 +18,7 @@ class Blocks(NamedTuple):
     value: int
     warps: int
 
-    def constants(self) -> dict[str, int]:
+    def constants(self) -> dict[str, Any]:
         """The launch arguments of every attention kernel that depend on the block sizes."""
         return {
             "BLOCK_Q": self.queries,
@@ -27,6 +27,8 @@ class Blocks(NamedTuple):
             "BLOCK_V": self.value,
             "num_warps": self.warps,
             "num_stages": 1,
+            # Stated because Triton warns about its default; every error bound holds with fused operations.
+            "enable_fp_fusion": True,
         }
 
 
@@ -119,28 +121,23 @@ def masked_scores(
 @jit
 def masked_dot(
     weights: tl.tensor, allowed: tl.tensor, values: tl.tensor, total: tl.tensor, PRECISION: tl.constexpr
-) -> Any:
+) -> tl.tensor:
     """total[i] + Σ_j weights[i, j]·values[j] over the j with allowed[i, j]; the other weights are zero.
 
     A NaN or infinite value must not reach the rows that do not see it, and 0·NaN would. Such values are
-    left out of the product. What they contribute where they are seen is infinity with the sign of
-    weight and value, or NaN: for a NaN value, a weight of zero or NaN, or infinities of both signs.
+    left out of the product; where a row sees one, they are added key by key.
     """
     values = values.to(tl.float32)
     finite = tl.abs(values) < float("inf")
     total = tl.dot(weights, tl.where(finite, values, 0.0), total, input_precision=PRECISION)
-    if tl.sum(tl.sum((~finite).to(tl.int32), axis=1), axis=0) > 0:
-        # Counts up to the block size, exact in every precision of the products. They are selected, not
-        # converted, from booleans: Triton 3.9 fails to compile a product of converted booleans.
-        special = tl.where(finite, 0.0, 1.0)
-        infinite = tl.where(tl.abs(values) == float("inf"), 1.0, 0.0)
-        value_sign = tl.where(values > 0, infinite, -infinite)
-        nonzero = tl.where(allowed & (tl.abs(weights) > 0), 1.0, 0.0)
-        weight_sign = tl.where(weights > 0, nonzero, -nonzero)
-        seen = tl.dot(tl.where(allowed, 1.0, 0.0), special, input_precision=PRECISION)
-        infinities = tl.dot(nonzero, infinite, input_precision=PRECISION)
-        balance = tl.dot(weight_sign, value_sign, input_precision=PRECISION)
-        total = tl.where(infinities > 0, total + balance * float("inf"), total)
-        undefined = (seen > infinities) | (tl.abs(balance) < infinities)
-        total = tl.where(undefined, float("nan"), total)
+    special = tl.sum(tl.where(finite, 0, 1), axis=1)
+    seen = tl.where(allowed, 1, 0) * special[None, :]
+    if tl.sum(tl.sum(seen, axis=1), axis=0) > 0:
+        column = tl.arange(0, values.shape[0])
+        for j in range(values.shape[0]):
+            weight = tl.sum(tl.where(column[None, :] == j, weights, 0.0), axis=1)
+            sees = tl.sum(tl.where(column[None, :] == j, seen, 0), axis=1)
+            value = tl.sum(tl.where(column[:, None] == j, values, 0.0), axis=0)
+            left_out = (sees > 0)[:, None] & ~(tl.abs(value) < float("inf"))[None, :]
+            total += tl.where(left_out, weight[:, None] * value[None, :], 0.0)
     return total

@@ -4,7 +4,6 @@ Dao 2023, "FlashAttention-2", Algorithm 1: one program per block of queries runs
 with a running maximum, normaliser and unnormalised output, and divides once at the end.
 """
 
-
 import torch
 from lemmata.gpu.triton_attention_common import (
     attention_blocks,

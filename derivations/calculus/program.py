@@ -19,13 +19,14 @@ class ProgramError(ValueError):
 @dataclass(frozen=True)
 class Def:
     """One definition. `note` is what a reader should know; `label` names the statement that licenses it; `within` is a
-    range of its values that this statement proves."""
+    range of its values that this statement proves; `alternatives` are equal forms that may be computed."""
 
     target: Entry
     value: Expr
     note: str = ""
     label: str = ""
     within: tuple[int, int] | None = None
+    alternatives: tuple[Expr, ...] = ()
 
     @property
     def tensor(self) -> Tensor:

@@ -307,8 +307,8 @@ def _factored(step: Def, poly: Poly, definitions: list[Def], reader: Reader, pro
         free = {ix for m in row_terms for ix in monomial_free(m)}
         indices = tuple(ix for ix in step.indices if ix in free)
         named = Tensor(_unused(ROW_NAME, program, definitions), tuple(ix.dim for ix in indices))
-        value = _cheapest(Def(named[indices], reader.poly(row.scaled(sign))), definitions, reader)
-        steps.append(Def(named[indices], value))
+        value, *others = _forms(Def(named[indices], reader.poly(row.scaled(sign))), definitions, reader)
+        steps.append(Def(named[indices], value, alternatives=tuple(others)))
         rest = rest - row + atom_poly(entry_atom(named, indices)).scaled(sign)
         order = {**reader.order, named: len(reader.order)}
         reader = Reader(reader.names, order)
@@ -345,8 +345,8 @@ def _common_factor(poly: Poly) -> Monomial:
     return frozenset(shared.items())
 
 
-def _cheapest(step: Def, definitions: list[Def], reader: Reader) -> Expr:
-    """Of the forms that inlining one product and folding another definition gives, the cheapest for long sequences."""
+def _forms(step: Def, definitions: list[Def], reader: Reader) -> list[Expr]:
+    """The forms that inlining one product and folding another definition gives, the cheapest first."""
     forms = [step.value]
     for inlined in definitions:
         if inlined.tensor in tensors(step.value) and is_product(inlined.value):
@@ -356,4 +356,4 @@ def _cheapest(step: Def, definitions: list[Def], reader: Reader) -> Expr:
             expanded = normal_form(program.inline(step.value))
             forms.append(reader.poly(_fold_all(expanded, definitions, with_sums=True)))
     dims = tuple(dict.fromkeys(d for form in forms for d in (*dims_of(form), *(ix.dim for ix in step.indices))))
-    return min(forms, key=lambda form: growth(definition_cost(Def(step.target, form)), dims))
+    return sorted(dict.fromkeys(forms), key=lambda form: growth(definition_cost(Def(step.target, form)), dims))

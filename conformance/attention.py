@@ -1,0 +1,210 @@
+"""The contract of attention, in the calling convention of `torch.nn.functional.scaled_dot_product_attention`.
+
+Query `[B, H·r, n, d]`, key `[B, H, m, d]`, value `[B, H, m, e]`; query head h reads the keys of head h // r. A boolean
+mask keeps where it is true, an additive one is added to the scores, both broadcast to `[B, H·r, n, m]`. `is_causal` is
+aligned top-left. A row whose keys are all masked is 0.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..reference import attention as reference
+from .cases import AttentionCase, attention_cases
+from .contracts import Operation
+from .laws_attention import ATTENTION_LAWS
+from .problems import AnyArray, Problem, Values, laid_out
+from .profiles import Precision
+from .rounding import sum_error
+from .values import COTANGENTS, REGIMES, Array
+
+# Probability that a random mask keeps an entry, and that it empties a row.
+_KEPT = 0.7
+_EMPTIED = 0.3
+# What an additive mask writes where a boolean one is false: far below every score, and finite in float16.
+_BLOCKED = -1e4
+
+
+def build(case: AttentionCase, dtype: torch.dtype) -> Problem:
+    """The case as numbers of `dtype`."""
+    rng = np.random.default_rng(case.seed)
+    shapes = _shapes(case)
+    arrays: dict[str, AnyArray] = {}
+    layouts: dict[str, str] = {}
+    for name, values, layout in zip(("query", "key", "value"), case.values, case.layouts, strict=True):
+        arrays[name] = laid_out(REGIMES[values](rng, shapes[name]), layout, dtype)
+        layouts[name] = layout
+    if case.mask != "none":
+        arrays["attn_mask"] = _mask(case, rng, dtype)
+        layouts["attn_mask"] = case.mask_layout
+    cotangent = laid_out(COTANGENTS[case.cotangent](rng, shapes["output"]), case.cotangent_layout, dtype)
+    options: dict[str, Any] = {}
+    if case.causal:
+        options["is_causal"] = True
+    if case.scale is not None:
+        options["scale"] = case.scale
+    if case.group > 1:
+        options["enable_gqa"] = True
+    return Problem(
+        arrays=MappingProxyType(arrays),
+        positional=3,
+        layouts=MappingProxyType(layouts),
+        options=MappingProxyType(options),
+        requires_grad=case.requires_grad,
+        cotangent=cotangent,
+        cotangent_layout=case.cotangent_layout,
+    )
+
+
+def _shapes(case: AttentionCase) -> dict[str, tuple[int, ...]]:
+    heads = case.kv_heads * case.group
+    return {
+        "query": (case.batch, heads, case.queries, case.head_dim),
+        "key": (case.batch, case.kv_heads, case.keys, case.head_dim),
+        "value": (case.batch, case.kv_heads, case.keys, case.value_dim),
+        "output": (case.batch, heads, case.queries, case.value_dim),
+    }
+
+
+def _mask(case: AttentionCase, rng: np.random.Generator, dtype: torch.dtype) -> AnyArray:
+    full = (case.batch, case.kv_heads * case.group, case.queries, case.keys)
+    shape = tuple(size if axis in case.mask_span else 1 for axis, size in zip("bhqk", full, strict=True))
+    keep = np.ones(shape, np.bool_)
+    if case.mask_pattern in ("random", "some rows"):
+        keep = rng.random(shape) < _KEPT
+    if case.mask_pattern == "some rows":
+        keep &= rng.random((*shape[:-1], 1)) >= _EMPTIED
+    if case.mask_pattern == "padding":
+        keep = np.broadcast_to(np.arange(shape[-1]) < rng.integers(shape[-1] + 1, size=(*shape[:-2], 1, 1)), shape)
+    if case.mask_pattern == "all":
+        keep = np.zeros(shape, np.bool_)
+    if "b" not in case.mask_span and "h" not in case.mask_span:
+        keep = keep[0, 0]
+    if case.mask == "boolean":
+        if case.mask_layout == "expanded":
+            keep = np.broadcast_to(keep[:1], keep.shape)
+        return np.ascontiguousarray(keep)
+    blocked = -np.inf if case.mask == "additive with -inf" else _BLOCKED
+    return laid_out(np.where(keep, rng.standard_normal(keep.shape), blocked), case.mask_layout, dtype)
+
+
+def _grouped(x: AnyArray, kv_heads: int) -> AnyArray:
+    """[B, H·r, …] as [B, H, r, …]; one head that stands for all stays one."""
+    batch, heads, *rest = x.shape
+    return x.reshape(batch, 1, 1, *rest) if heads == 1 else x.reshape(batch, kv_heads, heads // kv_heads, *rest)
+
+
+def reference_arguments(problem: Problem) -> dict[str, Any]:
+    """The arguments of the reference for a problem: grouped heads, `keep`, `bias` and `scale`."""
+    query, key, value = (problem.arrays[name] for name in ("query", "key", "value"))
+    kv_heads = key.shape[1]
+    keep: AnyArray | None = None
+    bias: Array | None = None
+    mask = problem.arrays.get("attn_mask")
+    if mask is not None:
+        mask = _grouped(mask.reshape((1,) * (4 - mask.ndim) + mask.shape), kv_heads)
+        if mask.dtype == np.bool_:
+            keep = mask
+        else:
+            # A bias of -inf is a mask, and has no gradient.
+            keep = mask > -np.inf
+            bias = np.where(keep, mask, 0.0)
+    if problem.options.get("is_causal"):
+        keep = np.tri(query.shape[2], key.shape[2], dtype=np.bool_)
+    return {
+        "q": query.reshape(query.shape[0], kv_heads, -1, *query.shape[2:]),
+        "k": key,
+        "v": value,
+        "keep": keep,
+        "bias": bias,
+        "scale": problem.options.get("scale"),
+    }
+
+
+def _is_empty(problem: Problem) -> bool:
+    """Whether there is no score at all: the output, if it has elements, is of fully masked rows."""
+    return not (problem.arrays["query"].size and problem.arrays["key"].size)
+
+
+def _nothing(problem: Problem) -> Values:
+    gradients = {name: np.zeros(problem.arrays[name].shape) for name in problem.requires_grad}
+    return Values(np.zeros(problem.cotangent.shape), gradients)
+
+
+def _chosen(problem: Problem, gradients: dict[str, Array]) -> dict[str, Array]:
+    return {name: gradients[name].reshape(problem.arrays[name].shape) for name in problem.requires_grad}
+
+
+def _broadcast_axes(problem: Problem, like: Array) -> tuple[int, ...]:
+    """The axes of a [B, H·r, n, m] array along which the mask was broadcast."""
+    shape = problem.arrays["attn_mask"].shape
+    padded = (1,) * (4 - len(shape)) + shape
+    return tuple(axis for axis in range(4) if padded[axis] == 1 < like.shape[axis])
+
+
+def _scores_shape(problem: Problem) -> tuple[int, ...]:
+    return (*problem.arrays["query"].shape[:3], problem.arrays["key"].shape[2])
+
+
+def expected(problem: Problem) -> Values:
+    """Output and the gradients that the problem asks for, by the reference."""
+    if _is_empty(problem):
+        return _nothing(problem)
+    arguments = reference_arguments(problem)
+    output = reference.attention(**arguments)[0].reshape(problem.cotangent.shape)
+    if not problem.requires_grad:
+        return Values(output, {})
+    dq, dk, dv, dbias = reference.attention_vjp(do=_grouped_cotangent(problem), **arguments)
+    gradients = {"query": dq, "key": dk, "value": dv}
+    if "attn_mask" in problem.requires_grad and dbias is not None:
+        terms = dbias.reshape(_scores_shape(problem))
+        gradients["attn_mask"] = terms.sum(_broadcast_axes(problem, terms))
+    return Values(output, _chosen(problem, gradients))
+
+
+def bound(problem: Problem, precision: Precision) -> Values:
+    """The bound on the error of each element of `expected`."""
+    if _is_empty(problem):
+        return _nothing(problem)
+    arguments = reference_arguments(problem)
+    output = reference.attention_bound(**arguments, precision=precision)[0].reshape(problem.cotangent.shape)
+    if not problem.requires_grad:
+        return Values(output, {})
+    do = _grouped_cotangent(problem)
+    dq, dk, dv, dbias = reference.attention_vjp_bound(do=do, **arguments, precision=precision)
+    gradients = {"query": dq, "key": dk, "value": dv}
+    if "attn_mask" in problem.requires_grad and dbias is not None:
+        errors = dbias.reshape(_scores_shape(problem))
+        axes = _broadcast_axes(problem, errors)
+        terms = reference.attention_vjp(do=do, **arguments)[3] if axes else None
+        if terms is not None:
+            terms = terms.reshape(errors.shape)
+            compute = precision["compute"]
+            errors = sum_error(
+                terms, errors, axes, precision.get("accumulate", compute), precision.get("dbias", compute)
+            )
+        gradients["attn_mask"] = errors
+    return Values(output, _chosen(problem, gradients))
+
+
+def _grouped_cotangent(problem: Problem) -> Array:
+    do = problem.cotangent
+    return do.reshape(do.shape[0], problem.arrays["key"].shape[1], -1, *do.shape[2:])
+
+
+_SIGNATURE = {"attn_mask": None, "is_causal": False, "scale": None, "enable_gqa": False}
+
+ATTENTION = Operation(
+    name="attention",
+    signature=(("query", "key", "value"), MappingProxyType(_SIGNATURE)),
+    cases=attention_cases,
+    smallest=AttentionCase(queries=2, keys=2, head_dim=2, value_dim=2),
+    build=build,
+    reference=expected,
+    bound=bound,
+    laws=ATTENTION_LAWS,
+)

@@ -1,0 +1,171 @@
+"""Cases: what one call of an operation is made of, and the Hypothesis strategies that draw them.
+
+A case holds names and small integers only, so that it prints as code, shrinks fast, and determines every array
+(`seed` feeds a NumPy generator). Every choice is listed from the simplest on: a failing case shrinks towards it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from math import prod
+from typing import Any, Literal
+
+from hypothesis import strategies as st
+
+from .layouts import EXPANDED, LAYOUTS
+from .values import COTANGENTS, REGIMES
+
+# Around the block sizes that kernels use; the small ones most often, because most faults show there and shrinking
+# ends there.
+_SHORT = (1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17)
+_MEDIUM = (31, 32, 33, 53)
+_LONG = (63, 64, 65, 97, 127, 128, 129)
+_LENGTHS = _SHORT * 3 + _MEDIUM * 2 + _LONG
+_ROW_LENGTHS = (*_LENGTHS, 257, 1000)
+_HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 33, 40, 65, 72)
+# Scores and probabilities of one case: keeps the reference and its bound to some milliseconds.
+_SCORE_LIMIT = 1 << 15
+_ROW_ELEMENT_LIMIT = 1 << 13
+_SEEDS = 1 << 20
+
+MASKS = ("none", "boolean", "additive", "additive with -inf")
+# Which of [batch, heads, queries, keys] a mask spans; it is broadcast along the others.
+MASK_SPANS = ("bhqk", "qk", "bk", "hq", "bqk", "k", "")
+MASK_PATTERNS = ("random", "padding", "some rows", "all")
+SCALES = (None, 1.0, 0.5, 0.125, 0.3, 2.0)
+ATTENTION_INPUTS = ("query", "key", "value", "attn_mask")
+
+
+@dataclass(frozen=True)
+class RowCase:
+    """One call of an operation along one axis: softmax, log_softmax, logsumexp."""
+
+    shape: tuple[int, ...] = (2,)
+    dim: int = -1
+    values: str = "integers"
+    cotangent: str = "integers"
+    layout: str = "contiguous"
+    cotangent_layout: str = "contiguous"
+    requires_grad: tuple[str, ...] = ("input",)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AttentionCase:
+    """One call of scaled dot-product attention; `group` query heads share one head of keys and values."""
+
+    batch: int = 1
+    kv_heads: int = 1
+    group: int = 1
+    queries: int = 1
+    keys: int = 1
+    head_dim: int = 1
+    value_dim: int = 1
+    causal: bool = False
+    mask: str = "none"
+    mask_span: str = "bhqk"
+    mask_pattern: str = "random"
+    scale: float | None = None
+    values: tuple[str, str, str] = ("integers", "integers", "integers")
+    cotangent: str = "integers"
+    layouts: tuple[str, str, str] = ("contiguous", "contiguous", "contiguous")
+    mask_layout: str = "contiguous"
+    cotangent_layout: str = "contiguous"
+    requires_grad: tuple[str, ...] = ("query", "key", "value")
+    seed: int = 0
+
+
+def case_code(case: RowCase | AttentionCase) -> str:
+    """The case as Python code, fields at their defaults left out."""
+    shown = (f"{f.name}={getattr(case, f.name)!r}" for f in fields(case) if getattr(case, f.name) != f.default)
+    return f"{type(case).__name__}({', '.join(shown)})"
+
+
+def _layout(cotangent: str = "") -> st.SearchStrategy[str]:
+    names = tuple(LAYOUTS)
+    if cotangent == "ones":
+        # The cotangent of `output.sum()` has stride 0 everywhere.
+        return st.just(EXPANDED)
+    return st.sampled_from(("contiguous",) * len(names) + names)
+
+
+@st.composite
+def row_cases(draw: st.DrawFn, *, empty_rows: bool = True) -> RowCase:
+    """Cases along one axis.
+
+    Args:
+        empty_rows: the axis itself may have length 0 (log-sum-exp and softmax of nothing are the caller's choice).
+    """
+    rank = draw(st.sampled_from((1, 2, 2, 2, 3, 3, 4)))
+    axis = draw(st.sampled_from(tuple(range(rank - 1, -1, -1))))
+    length = draw(st.sampled_from(_ROW_LENGTHS + ((0,) if empty_rows else ())))
+    outer: list[int] = []
+    for _ in range(rank - 1):
+        room = _ROW_ELEMENT_LIMIT // max(1, length * prod(outer))
+        outer.append(draw(st.sampled_from([size for size in (*_SHORT, 33, 65, 0) if size <= max(room, 1)])))
+    shape = (*outer[:axis], length, *outer[axis:])
+    cotangent = draw(st.sampled_from(tuple(COTANGENTS)))
+    return RowCase(
+        shape=shape,
+        dim=axis if draw(st.booleans()) else axis - rank,
+        values=draw(st.sampled_from(tuple(REGIMES))),
+        cotangent=cotangent,
+        layout=draw(_layout()),
+        cotangent_layout=draw(_layout(cotangent)),
+        requires_grad=draw(st.sampled_from((("input",),) * 7 + ((),))),
+        seed=draw(st.sampled_from(range(_SEEDS))),
+    )
+
+
+@st.composite
+def attention_cases(draw: st.DrawFn) -> AttentionCase:
+    """Cases of scaled dot-product attention, options in conjunction; a mask and `is_causal` exclude each other."""
+    queries = draw(st.sampled_from((*_LENGTHS, 0)))
+    keys = queries if draw(st.sampled_from((False, False, True))) else draw(st.sampled_from((*_LENGTHS, 0)))
+    room = _SCORE_LIMIT // max(1, queries * keys)
+    kv_heads, group = draw(st.sampled_from(_heads(room)))
+    batch = draw(st.sampled_from([size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group))]))
+    head_dim = draw(st.sampled_from(_HEAD_DIMS))
+    mask = draw(st.sampled_from(("none", "causal", "none", *MASKS[1:])))
+    masked = mask not in ("none", "causal")
+    cotangent = draw(st.sampled_from(tuple(COTANGENTS)))
+    regimes = st.sampled_from(tuple(REGIMES))
+    return AttentionCase(
+        batch=batch,
+        kv_heads=kv_heads,
+        group=group,
+        queries=queries,
+        keys=keys,
+        head_dim=head_dim,
+        value_dim=draw(st.sampled_from((head_dim,) * 5 + (1, 3, 8))),
+        causal=mask == "causal",
+        mask=mask if masked else "none",
+        mask_span=draw(st.sampled_from(MASK_SPANS)) if masked else MASK_SPANS[0],
+        mask_pattern=draw(st.sampled_from(MASK_PATTERNS)) if masked else MASK_PATTERNS[0],
+        scale=draw(st.sampled_from((None,) * len(SCALES) + SCALES)),
+        values=_three(draw, regimes),
+        cotangent=cotangent,
+        layouts=_three(draw, _layout()),
+        mask_layout=draw(_layout()) if masked else "contiguous",
+        cotangent_layout=draw(_layout(cotangent)),
+        requires_grad=draw(_gradient_subset(additive=mask.startswith("additive"))),
+        seed=draw(st.sampled_from(range(_SEEDS))),
+    )
+
+
+def _heads(room: int) -> list[tuple[int, int]]:
+    """(kv heads, group) with at most `room` query heads; unequal numbers tell h // group from h % kv_heads."""
+    choices = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (2, 3), (3, 2), (4, 1), (1, 4), (2, 4))
+    return [(kv, group) for kv, group in choices if kv * group <= max(1, room)]
+
+
+def _three(draw: st.DrawFn, strategy: st.SearchStrategy[Any]) -> tuple[Any, Any, Any]:
+    return draw(strategy), draw(strategy), draw(strategy)
+
+
+def _gradient_subset(*, additive: bool) -> st.SearchStrategy[tuple[str, ...]]:
+    subset: Literal[4, 3] = 4 if additive else 3
+    names = ATTENTION_INPUTS[:subset]
+    everything = [names] * (1 << (subset - 1))
+    subsets = [tuple(name for bit, name in enumerate(names) if chosen >> bit & 1) for chosen in range(1 << subset)]
+    return st.sampled_from(everything + sorted(subsets, key=len))

@@ -1,0 +1,145 @@
+"""Contracts: what an operation is to a conformance run, one trial of it on a target, and a check of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from hypothesis import strategies as st
+
+from .compare import Finding
+from .execution import Run, execute
+from .problems import DTYPES, Problem, Values, array
+from .profiles import REFERENCE_PRECISION, Precision, Profile
+from .targets import Target
+from .values import Array
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The contract of one operation: its cases, its reference, its bound and its laws.
+
+    Attributes:
+        name: as in `lemmata conform NAME`.
+        cases: the strategy of its cases.
+        smallest: the case of the first, trivial call.
+        signature: names passed by position, and every keyword of the calling convention with a default.
+        build: a case as numbers of a dtype.
+        reference: output and the gradients of `problem.requires_grad`, in float64.
+        bound: the bound on the error of each of those at a precision.
+        laws: the operation's own checks, besides those of every operation.
+    """
+
+    name: str
+    cases: Callable[[], st.SearchStrategy[Any]]
+    smallest: Any
+    signature: tuple[tuple[str, ...], Mapping[str, Any]]
+    build: Callable[[Any, torch.dtype], Problem]
+    reference: Callable[[Problem], Values]
+    bound: Callable[[Problem, Precision], Values]
+    laws: tuple[Check, ...]
+
+
+def allowance(operation: Operation, problem: Problem, profile: Profile, dtype: str) -> Values:
+    """How far each element of output and gradients may be from the reference.
+
+    In float64 the reference is no more accurate than the target, so its own error is allowed too; for the narrower
+    dtypes that error is below the bound's allowance for second-order effects.
+    """
+    bound = operation.bound(problem, profile.precision)
+    if dtype != "float64":
+        return bound
+    own = operation.bound(problem, REFERENCE_PRECISION)
+    return Values(bound.output + own.output, {name: x + own.gradients[name] for name, x in bound.gradients.items()})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One case of an operation on a target in one dtype; what is computed is computed once."""
+
+    operation: Operation
+    target: Target
+    case: Any
+    dtype: str
+    device: str
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The case as numbers."""
+        return self.operation.build(self.case, DTYPES[self.dtype])
+
+    @cached_property
+    def run(self) -> Run:
+        """The call of the target that the checks judge."""
+        return execute(self.target, self.problem, self.dtype, self.device)
+
+    @cached_property
+    def again(self) -> Run:
+        """A second call with the same arguments."""
+        return execute(self.target, self.problem, self.dtype, self.device)
+
+    @cached_property
+    def output(self) -> Array:
+        """The output of the call as a float64 array."""
+        assert self.run.output is not None
+        return array(self.run.output)
+
+    @cached_property
+    def gradients(self) -> dict[str, Array]:
+        """The gradients of the call as float64 arrays."""
+        return {name: array(gradient) for name, gradient in self.run.gradients.items()}
+
+    @cached_property
+    def expected(self) -> Values:
+        """Output and gradients of the reference."""
+        return self.operation.reference(self.problem)
+
+    @cached_property
+    def _bounds(self) -> dict[str, Values]:
+        return {}
+
+    def bound(self, profile: Profile) -> Values:
+        """The bound on the error of each element of output and gradients."""
+        if profile.name not in self._bounds:
+            self._bounds[profile.name] = self.bound_of(self.problem, profile)
+        return self._bounds[profile.name]
+
+    def bound_of(self, problem: Problem, profile: Profile) -> Values:
+        """The same for another call."""
+        return allowance(self.operation, problem, profile, self.dtype)
+
+    def evaluate(self, problem: Problem) -> Array | None:
+        """The target's output for another call, or None where it gives none: the check `forward` says so."""
+        run = execute(self.target, problem.without_gradient(), self.dtype, self.device)
+        return None if run.failure or run.output is None else array(run.output)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that is held against every case to which it applies.
+
+    Attributes:
+        name: unique within the operation.
+        examine: the finding in a trial under a profile, or None where the check does not apply.
+        statement: the label of the proved statement that it tests, if it is one.
+        bounded: whether the finding depends on the profile.
+        severity: a `failure` decides the verdict; a `warning` states a convention of the implementation.
+    """
+
+    name: str
+    examine: Callable[[Trial, Profile], Finding | None]
+    statement: str | None = None
+    bounded: bool = True
+    severity: Literal["failure", "warning"] = "failure"
+
+
+@dataclass(frozen=True)
+class FailedTrial:
+    """A trial in which a check failed, under the loosest profile allowed."""
+
+    trial: Trial
+    profile: Profile
+    finding: Finding

@@ -1,0 +1,224 @@
+"""The laws of attention, as properties of an implementation.
+
+The tolerance of a law is the sum of the element bounds of what it compares, so a law can only fail where an element is
+outside of its bound, the bitwise ones apart; what it adds is the name of what is broken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .compare import Finding, compare, same_bits, total
+from .contracts import Check, Trial
+from .problems import AnyArray, Problem
+from .profiles import Profile
+from .values import Array
+
+
+def _keys_permuted(trial: Trial, profile: Profile) -> Finding | None:
+    """The order of the keys, with their values and mask, is free."""
+    problem = trial.problem
+    keys = problem.arrays["key"].shape[2]
+    if not _has_scores(trial) or keys < 2 or problem.options.get("is_causal"):
+        return None
+    order = _choices(trial).permutation(keys)
+    changed = {name: problem.arrays[name][:, :, order] for name in ("key", "value")}
+    mask = problem.arrays.get("attn_mask")
+    if mask is not None and mask.shape[-1] > 1:
+        changed["attn_mask"] = mask[..., order]
+    output = trial.evaluate(problem.with_arrays(**changed))
+    # A permutation of the keys permutes the terms of the bound.
+    return _compare(trial, "output with permuted keys", output, 2 * trial.bound(profile).output)
+
+
+def _linear_in_value(trial: Trial, profile: Profile) -> Finding | None:
+    """The values of the even and of the odd keys apart give two outputs whose sum is the output for all."""
+    if not _has_scores(trial):
+        return None
+    value: Array = trial.problem.arrays["value"]
+    even = np.where(np.arange(value.shape[2])[:, None] % 2, 0.0, value)
+    parts = [trial.problem.with_arrays(value=part) for part in (even, value - even)]
+    outputs = [trial.evaluate(part) for part in parts]
+    if outputs[0] is None or outputs[1] is None:
+        return None
+    allowed = trial.bound(profile).output
+    for part in parts:
+        allowed = allowed + trial.bound_of(part.without_gradient(), profile).output
+    return _compare(trial, "output for the sum of two values", outputs[0] + outputs[1], allowed)
+
+
+def _heads_independent(trial: Trial, profile: Profile) -> Finding | None:
+    """The last batch entry and group of heads alone give what they give among others."""
+    problem = trial.problem
+    batch, kv_heads = problem.arrays["key"].shape[:2]
+    if not _has_scores(trial) or batch * kv_heads == 1:
+        return None
+    heads = problem.arrays["query"].shape[1]
+    last = slice(heads - heads // kv_heads, None)
+    changed: dict[str, AnyArray] = {"query": problem.arrays["query"][-1:, last]}
+    changed |= {name: problem.arrays[name][-1:, -1:] for name in ("key", "value")}
+    mask = problem.arrays.get("attn_mask")
+    if mask is not None and mask.ndim == 4:
+        changed["attn_mask"] = mask[-1:, last if mask.shape[1] > 1 else slice(None)]
+    alone = problem.with_arrays(**changed).with_cotangent(problem.cotangent[-1:, last])
+    output = trial.evaluate(alone)
+    if output is None:
+        return None
+    return compare("a head alone", output, trial.output[-1:, last], 2 * trial.bound(profile).output[-1:, last])
+
+
+def _causal(trial: Trial, profile: Profile) -> Finding | None:
+    """Other keys and values from a position on leave the outputs before it as they are, bit for bit."""
+    problem = trial.problem
+    keys = problem.arrays["key"].shape[2]
+    if not (_has_scores(trial) and problem.options.get("is_causal") and keys > 1):
+        return None
+    position = int(_choices(trial).integers(1, keys))
+    later = np.arange(keys)[:, None] >= position
+    # Representable in every dtype, and different from what was there.
+    changed = {name: np.where(later, 1.0 - np.sign(x), x) for name, x in _tokens(problem).items()}
+    output = trial.evaluate(problem.with_arrays(**changed))
+    if output is None:
+        return None
+    return same_bits(f"output before position {position}", output[:, :, :position], trial.output[:, :, :position])
+
+
+def _convex_blend(trial: Trial, profile: Profile) -> Finding | None:
+    """Every output is between the least and the greatest value, of a row with a key at least."""
+    if not _has_scores(trial):
+        return None
+    problem = trial.problem
+    group = problem.arrays["query"].shape[1] // problem.arrays["key"].shape[1]
+    least, greatest = (
+        np.repeat(reduce(problem.arrays["value"], axis=2, keepdims=True), group, axis=1) for reduce in (np.min, np.max)
+    )
+    # Fully masked rows are 0.
+    live = np.logical_not(fully_masked(problem))[..., None]
+    nearest = np.where(live, np.clip(trial.output, least, greatest), trial.output)
+    return compare("output between the values", trial.output, nearest, trial.bound(profile).output)
+
+
+def _key_gradient_sum(trial: Trial, profile: Profile) -> Finding | None:
+    if not _has_gradients(trial, "key"):
+        return None
+    sums, allowed = total(trial.gradients["key"], trial.bound(profile).gradients["key"], 2)
+    return compare("sum of dK over the keys", sums, np.zeros(sums.shape), allowed)
+
+
+def _value_pairing(trial: Trial, profile: Profile) -> Finding | None:
+    """⟨dV, V⟩ = ⟨dO, O⟩ for each head of keys and values."""
+    if not _has_gradients(trial, "value"):
+        return None
+    bound = trial.bound(profile)
+    value, do = trial.problem.arrays["value"], trial.problem.cotangent
+    left = _paired(trial.gradients["value"], value, bound.gradients["value"], 1)
+    right = _paired(trial.output, do, bound.output, _group(trial))
+    return compare("⟨dV,V⟩", left[0], right[0], left[1] + right[1])
+
+
+def _query_pairing(trial: Trial, profile: Profile) -> Finding | None:
+    """⟨dQ, Q⟩ = ⟨dK, K⟩ for each head of keys and values."""
+    if not _has_gradients(trial, "query", "key"):
+        return None
+    bound = trial.bound(profile)
+    query, key = trial.problem.arrays["query"], trial.problem.arrays["key"]
+    left = _paired(trial.gradients["query"], query, bound.gradients["query"], _group(trial))
+    right = _paired(trial.gradients["key"], key, bound.gradients["key"], 1)
+    return compare("⟨dQ,Q⟩", left[0], right[0], left[1] + right[1])
+
+
+def _masked_rows(trial: Trial, profile: Profile) -> Finding | None:
+    """A row whose keys are all masked is 0, and so is the gradient of its query."""
+    if trial.run.failure or not trial.problem.cotangent.size:
+        return None
+    rows = fully_masked(trial.problem)
+    if not rows.any():
+        return None
+    finding = same_bits("a fully masked row of the output", trial.output[rows], np.zeros(trial.output[rows].shape))
+    if finding.failure is None and "query" in trial.gradients:
+        gradient = trial.gradients["query"][rows]
+        return same_bits("the query gradient of a fully masked row", gradient, np.zeros(gradient.shape))
+    return finding
+
+
+def _masked_nan(trial: Trial, profile: Profile) -> Finding | None:
+    """NaN in a key and a value that every row masks does not reach the output."""
+    if not _has_scores(trial):
+        return None
+    unused = masked(trial.problem).all(axis=(0, 1, 2))
+    if not unused.any() or unused.all():
+        return None
+    changed = {name: np.where(unused[:, None], np.nan, x) for name, x in _tokens(trial.problem).items()}
+    output = trial.evaluate(trial.problem.with_arrays(**changed))
+    if output is None:
+        return None
+    return same_bits("output with NaN in masked keys and values", output, trial.output)
+
+
+def masked(problem: Problem) -> AnyArray:
+    """Which entries of the scores `[B, H·r, n, m]` are masked."""
+    query, key = problem.arrays["query"], problem.arrays["key"]
+    shape = (*query.shape[:3], key.shape[2])
+    mask = problem.arrays.get("attn_mask")
+    if problem.options.get("is_causal"):
+        return np.broadcast_to(~np.tri(*shape[2:], dtype=np.bool_), shape)
+    if mask is None:
+        return np.zeros(shape, np.bool_)
+    return np.broadcast_to(~mask if mask.dtype == np.bool_ else mask == -np.inf, shape)
+
+
+def fully_masked(problem: Problem) -> AnyArray:
+    """Which rows `[B, H·r, n]` have no key."""
+    return np.asarray(masked(problem).all(axis=-1))
+
+
+def _compare(trial: Trial, name: str, output: Array | None, allowed: Array) -> Finding | None:
+    return None if output is None else compare(name, output, trial.output, allowed)
+
+
+def _tokens(problem: Problem) -> dict[str, Array]:
+    return {name: problem.arrays[name] for name in ("key", "value")}
+
+
+def _paired(x: Array, y: Array, errors: Array, group: int) -> tuple[Array, Array]:
+    """⟨x, y⟩ per batch entry and head of keys and values, and what it may be off by."""
+    batch, heads = x.shape[:2]
+    flat = (batch, heads // group, -1)
+    with np.errstate(invalid="ignore"):
+        # 0 · ∞: an entry that does not count cannot add an error.
+        weighted = np.where(y == 0.0, 0.0, errors * np.abs(y))
+    return total((x * y).reshape(flat), weighted.reshape(flat), 2)
+
+
+def _group(trial: Trial) -> int:
+    return int(trial.problem.arrays["query"].shape[1] // trial.problem.arrays["key"].shape[1])
+
+
+def _has_scores(trial: Trial) -> bool:
+    arrays = trial.problem.arrays
+    return trial.run.failure is None and bool(arrays["query"].size and arrays["key"].size)
+
+
+def _has_gradients(trial: Trial, *names: str) -> bool:
+    return _has_scores(trial) and trial.run.complete and all(name in trial.gradients for name in names)
+
+
+def _choices(trial: Trial) -> np.random.Generator:
+    case: Any = trial.case
+    return np.random.default_rng(case.seed)
+
+
+ATTENTION_LAWS = (
+    Check("blend of the values", _convex_blend, "attention S1"),
+    Check("linear in V", _linear_in_value, "attention S3"),
+    Check("keys permuted with values", _keys_permuted, "attention S5"),
+    Check("heads are independent", _heads_independent, "attention S7"),
+    Check("causal", _causal, "attention S8", bounded=False),
+    Check("Σ dK = 0", _key_gradient_sum, "attention S17"),
+    Check("⟨dV,V⟩ = ⟨dO,O⟩", _value_pairing, "attention S18"),
+    Check("⟨dQ,Q⟩ = ⟨dK,K⟩", _query_pairing, "attention S19"),
+    Check("fully masked rows are 0", _masked_rows, bounded=False),
+    Check("masked NaN does not leak", _masked_nan, bounded=False, severity="warning"),
+)

@@ -1,0 +1,81 @@
+"""Memory layouts: how the elements of a tensor lie in storage.
+
+A layout changes strides and the surroundings, never values. Surroundings are NaN, so that a read outside of
+the tensor shows. The order is the order of simplicity: a failing case shrinks towards the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+import torch
+
+from .values import Array
+
+Layout = Callable[[torch.Tensor], torch.Tensor]
+
+EXPANDED = "expanded"
+
+# Elements before and after a tensor at a storage offset: odd, so that vector loads are misaligned.
+_MARGIN = 3
+
+
+def _contiguous(x: torch.Tensor) -> torch.Tensor:
+    return x.contiguous()
+
+
+def _transposed(x: torch.Tensor) -> torch.Tensor:
+    """The last two axes swapped in storage."""
+    return x.mT.contiguous().mT if x.ndim >= 2 else x.contiguous()
+
+
+def _heads_last(x: torch.Tensor) -> torch.Tensor:
+    """Stored as [batch, sequence, head, feature], the layout of a projection that was split into heads."""
+    return x.transpose(-3, -2).contiguous().transpose(-3, -2) if x.ndim >= 3 else x.contiguous()
+
+
+def _fused(x: torch.Tensor) -> torch.Tensor:
+    """The middle third of the last axis of a wider buffer, like the key in a fused qkv projection."""
+    if x.ndim == 0:
+        return x
+    width = x.shape[-1]
+    buffer = _poisoned((*x.shape[:-1], 3 * width), x)
+    buffer[..., width : 2 * width] = x
+    return buffer[..., width : 2 * width]
+
+
+def _offset(x: torch.Tensor) -> torch.Tensor:
+    """Contiguous, at an odd storage offset inside a larger buffer."""
+    buffer = _poisoned((x.numel() + 2 * _MARGIN,), x)
+    inner = buffer[_MARGIN : _MARGIN + x.numel()].view(x.shape)
+    inner.copy_(x)
+    return inner
+
+
+def _expanded(x: torch.Tensor) -> torch.Tensor:
+    """Stride 0 along the first axis; the values along it must be equal (`constant_along_first_axis`)."""
+    return x[:1].contiguous().expand(x.shape) if x.ndim and x.shape[0] else x.contiguous()
+
+
+def _poisoned(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+    poison = float("nan") if like.is_floating_point() else True
+    return torch.full(shape, poison, dtype=like.dtype, device=like.device)
+
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {
+        "contiguous": _contiguous,
+        "transposed": _transposed,
+        "heads last": _heads_last,
+        "fused": _fused,
+        "offset": _offset,
+        EXPANDED: _expanded,
+    }
+)
+
+
+def constant_along_first_axis(x: Array) -> Array:
+    """`x` with its first slice everywhere along the first axis, which the expanded layout needs."""
+    return np.broadcast_to(x[:1], x.shape).copy() if x.ndim and x.shape[0] else x

@@ -1,0 +1,28 @@
+"""One check on one case again: what the reproduction of a failed law calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import COMMON_CHECKS
+from .compare import Finding
+from .contracts import Trial
+from .operations import find_operation
+from .profiles import find_profile
+from .targets import UsageError, load_target
+
+
+def recheck(
+    operation: str, target: str, case: Any, *, check: str, dtype: str, device: str, profile: str
+) -> Finding | None:
+    """What a check finds in one case; None if it does not apply to it.
+
+    Raises:
+        UsageError: one of the names is not known, or the target cannot be loaded.
+    """
+    contract = find_operation(operation)
+    for candidate in COMMON_CHECKS + contract.laws:
+        if candidate.name == check:
+            trial = Trial(contract, load_target(target), case, dtype, device)
+            return candidate.examine(trial, find_profile(profile, dtype, device))
+    raise UsageError(f"check {check!r} is not one of {operation}")

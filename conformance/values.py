@@ -1,0 +1,127 @@
+"""Value regimes: the kinds of numbers that inputs and cotangents hold.
+
+Each regime is a function of a NumPy generator and a shape, so that one drawn integer determines an array of any
+size. The order is the order of simplicity: a failing case shrinks towards the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Array = npt.NDArray[np.float64]
+Regime = Callable[[np.random.Generator, tuple[int, ...]], Array]
+
+
+def _integers(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.integers(-2, 3, shape).astype(np.float64)
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.standard_normal(shape)
+
+
+def _large(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return 20.0 * rng.standard_normal(shape)
+
+
+def _small(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return 1e-3 * rng.standard_normal(shape)
+
+
+def _offset(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return 100.0 + rng.standard_normal(shape)
+
+
+def _spike(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    x = rng.standard_normal(shape)
+    if x.size:
+        x.flat[rng.integers(x.size)] = 100.0
+    return x
+
+
+def _constant(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.full(shape, float(rng.integers(-3, 4)) / 2)
+
+
+def _near_one_hot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    x = 0.01 * rng.standard_normal(shape)
+    if x.size:
+        rows = x.reshape(-1, shape[-1])
+        rows[np.arange(len(rows)), rng.integers(shape[-1], size=len(rows))] += 12.0
+    return x
+
+
+def _alternating(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.abs(rng.standard_normal(shape)) * np.where(np.arange(shape[-1]) % 2, -3.0, 3.0)
+
+
+def _heavy_tail(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    # Clipped where products of two such values still fit every format but float16.
+    return np.clip(rng.standard_cauchy(shape), -1e3, 1e3)
+
+
+def _huge(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    # exp() of these overflows float64, and their products leave float16.
+    return 400.0 * rng.standard_normal(shape)
+
+
+def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.zeros(shape)
+
+
+REGIMES: Mapping[str, Regime] = MappingProxyType(
+    {
+        "integers": _integers,
+        "normal": _normal,
+        "large": _large,
+        "small": _small,
+        "offset": _offset,
+        "spike": _spike,
+        "constant": _constant,
+        "near one-hot": _near_one_hot,
+        "alternating": _alternating,
+        "heavy tail": _heavy_tail,
+        "huge": _huge,
+        "zeros": _zeros,
+    }
+)
+
+
+def _one_hot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    x = np.zeros(shape)
+    if x.size:
+        x.flat[rng.integers(x.size)] = 1.0
+    return x
+
+
+def _ones(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.ones(shape)
+
+
+COTANGENTS: Mapping[str, Regime] = MappingProxyType(
+    {
+        "integers": _integers,
+        "normal": _normal,
+        "one-hot": _one_hot,
+        "ones": _ones,
+        "large": _large,
+        "zeros": _zeros,
+    }
+)
+
+
+def representable(x: Array, dtype: torch.dtype) -> Array:
+    """`x` rounded to the nearest value of `dtype`, as float64; finite values stay finite.
+
+    The error bound covers the computation alone, so inputs must be the same numbers for the reference and the target.
+    """
+    if dtype == torch.float64:
+        return x
+    limit = torch.finfo(dtype).max
+    rounded = torch.from_numpy(np.clip(x, -limit, limit)).to(dtype).to(torch.float64)
+    return np.where(np.isinf(x), x, rounded.numpy())

@@ -1,0 +1,132 @@
+"""Verdicts: what a conformance run says, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Literal
+
+Status = Literal["passed", "failed", "warning", "not run"]
+
+CONFORMS = "conforms"
+DOES_NOT_CONFORM = "does not conform"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The smallest case found in which a check failed.
+
+    Attributes:
+        message: what was wrong, with indices, values and the bound.
+        case: the case, as Python code.
+        code: a self-contained script that shows it.
+    """
+
+    message: str
+    case: str
+    code: str
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check in one dtype.
+
+    Attributes:
+        status: `passed`; `failed`; `warning`, a convention that differs from the stricter one; or `not run`.
+        worst: the largest share of the bound used, infinite where nothing is allowed; None if there is no bound.
+        cases: cases to which the check applied.
+        vacuous: share of compared elements whose bound is infinite, so that nothing is said about them.
+        statement: label of the proved statement that the check tests, if it is one.
+        reason: why the check was not run.
+    """
+
+    name: str
+    dtype: str
+    status: Status
+    worst: float | None = None
+    cases: int = 0
+    vacuous: float = 0.0
+    statement: str | None = None
+    reason: str | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class ProfileUse:
+    """The profile that an implementation was held to in a dtype, and the tightest one that it met (None: none)."""
+
+    held_to: str
+    met: str | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a target conforms to the contract of an operation, with the evidence.
+
+    Attributes:
+        checks: one result per check and dtype.
+        profiles: per dtype that was run.
+        required: dtypes without which the verdict cannot be `conforms`: those that were asked for by name.
+    """
+
+    operation: str
+    target: str
+    device: str
+    dtypes: tuple[str, ...]
+    required: tuple[str, ...]
+    checks: tuple[CheckResult, ...]
+    profiles: Mapping[str, ProfileUse]
+    examples: int
+    seed: int
+    versions: Mapping[str, str]
+
+    @property
+    def conforms(self) -> bool:
+        """Nothing failed, everything that was asked for ran, and every check that decides passed in some dtype."""
+        if any(check.status == "failed" for check in self.checks):
+            return False
+        if any(dtype not in self.profiles for dtype in self.required):
+            return False
+        undecided = {check.name for check in self.checks} - {
+            check.name for check in self.checks if check.status in ("passed", "warning")
+        }
+        return bool(self.profiles) and not undecided
+
+    @property
+    def verdict(self) -> str:
+        """`conforms` or `does not conform`."""
+        return CONFORMS if self.conforms else DOES_NOT_CONFORM
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as plain data for `json.dumps`; an infinite share is the text "inf"."""
+        return {
+            "operation": self.operation,
+            "target": self.target,
+            "device": self.device,
+            "verdict": self.verdict,
+            "profile": {dtype: {"held_to": use.held_to, "met": use.met} for dtype, use in self.profiles.items()},
+            "dtypes": list(self.dtypes),
+            "checks": [_check_to_json(check) for check in self.checks],
+            "examples": self.examples,
+            "seed": self.seed,
+            "versions": dict(self.versions),
+        }
+
+
+def _check_to_json(check: CheckResult) -> dict[str, Any]:
+    worst = check.worst
+    failure = check.failure
+    return {
+        "name": check.name,
+        "dtype": check.dtype,
+        "status": check.status,
+        "worst": worst if worst is None or isfinite(worst) else str(worst),
+        "cases": check.cases,
+        "vacuous": check.vacuous,
+        "statement": check.statement,
+        "reason": check.reason,
+        "failure": None
+        if failure is None
+        else {"message": failure.message, "case": failure.case, "code": failure.code},
+    }

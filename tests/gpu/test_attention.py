@@ -1,0 +1,389 @@
+"""Scaled dot product attention: values and gradients, eager and Triton, against float64."""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from lemmata.gpu.attention import (
+    scaled_dot_product_attention,
+    scaled_dot_product_attention_with_lse,
+    triton_scaled_dot_product_attention,
+    triton_scaled_dot_product_attention_with_lse,
+)
+from lemmata.tests.gpu.error_bounds import Attention, assert_within, attention_bounds
+from torch.nn import functional
+
+Function = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+Sizes = tuple[int, int, int, int, int, int, int]
+Five = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+EAGER, TRITON = scaled_dot_product_attention_with_lse, triton_scaled_dot_product_attention_with_lse
+BOTH = pytest.mark.parametrize("function", [EAGER, TRITON], ids=["eager", "triton"])
+inf, nan = torch.inf, torch.nan
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def tensors(shape: Sizes, dtype: torch.dtype, device: str = "cpu") -> Five:
+    """Query, key, value and the cotangents of output and lse for (B, Hq, Hkv, Sq, Sk, D, Dv)."""
+    B, Hq, Hkv, Sq, Sk, D, Dv = shape
+    sizes = (B, Hq, Sq, D), (B, Hkv, Sk, D), (B, Hkv, Sk, Dv), (B, Hq, Sq, Dv)
+    q, k, v, do = (normal(*size, seed=i).to(device, dtype) for i, size in enumerate(sizes))
+    lse_dtype = torch.float64 if dtype is torch.float64 else torch.float32
+    return q, k, v, do, normal(B, Hq, Sq, seed=9).to(device, lse_dtype)
+
+
+def additive(mask: torch.Tensor | None, is_causal: bool, shape: tuple[int, ...]) -> torch.Tensor:
+    """The mask of any kind as float64 terms of the scores."""
+    bias = torch.zeros(shape, dtype=torch.float64)
+    if is_causal:
+        bias += torch.full(shape[-2:], -inf, dtype=torch.float64).triu(1)
+    if mask is not None and mask.dtype is torch.bool:
+        return bias.masked_fill(~mask.cpu(), -inf)
+    return bias if mask is None else bias + mask.detach().double().cpu()
+
+
+def check(
+    function: Function,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    d_output: torch.Tensor,
+    d_lse: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> None:
+    """Output, lse and every gradient of a four-dimensional problem, each within its derived bound."""
+    weights_shape = (*query.shape[:3], key.shape[2])
+    halves = function is TRITON and query.dtype in (torch.float16, torch.bfloat16)
+    exact, bound = attention_bounds(
+        query.detach().cpu(),
+        key.detach().cpu(),
+        value.detach().cpu(),
+        additive(mask, is_causal, weights_shape),
+        d_output.cpu(),
+        d_lse.cpu(),
+        scale if scale is not None else 1 / math.sqrt(query.shape[3]),
+        # TF32 operands may be truncated: twice its roundoff of 2^-11.
+        weight_unit=2.0**-10 if halves else 0.0,
+        stored_output_unit=torch.finfo(query.dtype).eps / 2 if halves else 0.0,
+    )
+    inputs = [x.detach().requires_grad_() for x in (query, key, value)]
+    if mask is not None and mask.dtype is not torch.bool:
+        mask = mask.detach().requires_grad_()
+        inputs.append(mask)
+    output, lse = function(
+        *inputs[:3], mask, is_causal=is_causal, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
+    )
+    assert output.dtype == query.dtype
+    gradients = torch.autograd.grad((output, lse), inputs, (d_output, d_lse))
+    for name, actual in zip(Attention._fields, (output.detach(), lse.detach(), *gradients), strict=False):
+        expected, error = getattr(exact, name), getattr(bound, name)
+        if name == "scores":
+            # Summed to the mask's shape, with the sum's own roundings.
+            terms = expected.numel() / max(actual.numel(), 1)
+            unit = 2.0**-53 if query.dtype is torch.float64 else 2.0**-24
+            error = (error + 2 * unit * terms * expected.abs()).sum_to_size(actual.shape)
+            expected = expected.sum_to_size(actual.shape)
+            error = error + torch.finfo(actual.dtype).eps * expected.abs()
+        assert_within(actual.cpu(), expected, error, name)
+
+
+# (B, Hq, Hkv, Sq, Sk, D, Dv): ragged lengths, Sq ≠ Sk, heads of any size, and groups whose size is not Hkv.
+SHAPES: list[Sizes] = [
+    (2, 2, 2, 63, 100, 16, 16),
+    (1, 6, 3, 33, 17, 24, 40),
+    (1, 6, 2, 150, 63, 8, 3),
+    (2, 4, 1, 5, 140, 5, 8),
+    (1, 1, 1, 1, 1, 1, 1),
+    (1, 2, 2, 1, 129, 8, 8),
+    (1, 2, 1, 130, 1, 8, 8),
+    (1, 2, 1, 0, 5, 8, 4),
+    (0, 2, 1, 3, 5, 8, 4),
+    (1, 2, 1, 3, 0, 8, 4),
+    (1, 2, 1, 3, 5, 8, 0),
+]
+KINDS = ["none", "causal", "boolean", "additive"]
+
+
+def mask_of(kind: str, shape: Sizes, dtype: torch.dtype) -> torch.Tensor | None:
+    B, Hq, _, Sq, Sk, *_ = shape
+    if kind == "boolean":
+        mask = normal(B, 1, Sq, Sk, seed=5) > -0.5
+        mask[:, :, 1:2] = False
+        return mask
+    if kind == "additive":
+        mask = normal(Hq, Sq, Sk, seed=5).to(dtype)
+        mask[:, 2:3] = -inf
+        return mask.masked_fill(normal(Sq, Sk, seed=6) > 1, -inf)
+    return None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_eager(shape: Sizes, dtype: torch.dtype, kind: str) -> None:
+    mask = mask_of(kind, shape, dtype)
+    check(EAGER, *tensors(shape, dtype), mask, kind == "causal")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_triton(shape: Sizes, dtype: torch.dtype, kind: str) -> None:
+    mask = mask_of(kind, shape, dtype)
+    check(TRITON, *tensors(shape, dtype), mask, kind == "causal")
+
+
+@pytest.mark.parametrize("is_causal", [True, False])
+@pytest.mark.parametrize("kind", ["boolean", "additive"])
+@BOTH
+def test_mask_and_its_gradient_broadcast(function: Function, kind: str, is_causal: bool) -> None:
+    given = tensors((2, 4, 2, 7, 9, 8, 8), torch.float32)
+    for shape in ((7, 9), (9,), (4, 1, 9), (2, 1, 7, 1), (2, 4, 7, 9), (1, 1, 1, 1)):
+        mask = normal(*shape, seed=3).float()
+        if is_causal:
+            with pytest.raises(ValueError, match="exclude"):
+                function(*given[:3], mask, is_causal=True, enable_gqa=True)
+            continue
+        check(function, *given, mask > 0 if kind == "boolean" else mask)
+
+
+@BOTH
+def test_layouts_of_inputs_and_cotangents(function: Function) -> None:
+    q, k, v, do, dlse = tensors((2, 4, 2, 6, 9, 8, 8), torch.float32)
+
+    def swapped(x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(1, 2).contiguous().transpose(1, 2)
+
+    dlse_swapped = dlse.mT.contiguous().mT
+    check(function, swapped(q), swapped(k), swapped(v), swapped(do), dlse_swapped, is_causal=True)
+    check(function, q.mT.contiguous().mT, k[:, :, ::2], v[:, :, ::2], do.flip(3)[..., ::1], dlse[:1].expand(2, 4, 6))
+    check(function, q[:1].expand_as(q), k[:, :1].expand_as(k), v[:, :, :1].expand_as(v), do, dlse)
+    one = torch.ones(())
+    mask = normal(9, 6, seed=4).float().T
+    check(function, q, k, v, one.expand_as(do), one.expand_as(dlse), mask)
+    check(function, q, k, v, do, dlse, (mask > 0)[:, :1].expand(6, 9))
+
+
+@BOTH
+def test_leading_dimensions_broadcast_as_in_torch(function: Function) -> None:
+    cases: list[Any] = [
+        ((7, 8), (9, 8), (9, 3), {}),
+        ((4, 7, 8), (1, 9, 8), (4, 9, 3), {}),
+        ((2, 1, 4, 7, 8), (3, 1, 9, 8), (2, 3, 4, 9, 3), {}),
+        ((6, 7, 8), (2, 9, 8), (2, 9, 3), {"enable_gqa": True}),
+        ((2, 6, 7, 8), (1, 3, 9, 8), (2, 2, 9, 3), {"enable_gqa": True, "is_causal": True}),
+        ((2, 2, 6, 7, 8), (2, 2, 3, 9, 8), (2, 2, 3, 9, 3), {"enable_gqa": True, "mask": (2, 1, 1, 7, 9)}),
+    ]
+    for *shapes, options in cases:
+        mask_shape = options.pop("mask", None)
+        mask = normal(*mask_shape, seed=7) if mask_shape else None
+        exact = [normal(*shape, seed=i).requires_grad_() for i, shape in enumerate(shapes)]
+        inputs = [x.detach().float().requires_grad_() for x in exact]
+        output, lse = function(*inputs, None if mask is None else mask.float(), **options)
+        expected = functional.scaled_dot_product_attention(*exact, attn_mask=mask, **options)
+        assert output.shape == expected.shape
+        assert lse.shape == expected.shape[:-1]
+        d = normal(*expected.shape, seed=8)
+        results = (output, *torch.autograd.grad(output, inputs, d.float()))
+        wanted = (expected, *torch.autograd.grad(expected, exact, d))
+        for a, b in zip(results, wanted, strict=True):
+            assert a.shape == b.shape
+            # About 40 roundings to float32 on numbers near 1; a mix-up of positions is off by their size.
+            torch.testing.assert_close(a.double(), b, rtol=0.0, atol=100 * 2.0**-24 * 10)
+
+
+@BOTH
+def test_extreme_scores(function: Function) -> None:
+    q, k, v, do, dlse = tensors((1, 2, 2, 9, 11, 8, 8), torch.float32)
+    check(function, 100 * q, 100 * k, v, do, dlse)
+    check(function, 1e-20 * q, 1e-20 * k, 1e10 * v, do, dlse)
+    check(function, q, k, v, do, dlse, scale=-3.0)
+    check(function, q, k, v, do, dlse, scale=0.0)
+    check(function, q, k, v, do, dlse, torch.linspace(-1e4, 1e4, 11))
+
+
+@BOTH
+def test_small_float16_cotangents_do_not_vanish(function: Function) -> None:
+    q, k, v, do, dlse = tensors((1, 1, 1, 140, 140, 8, 8), torch.float16)
+    check(function, q, 64 * k, v, 1e-3 * do, 0 * dlse, scale=0.1)
+
+
+@BOTH
+def test_a_query_without_keys_gives_zero(function: Function) -> None:
+    q, k, v, do, dlse = tensors((1, 2, 2, 4, 5, 8, 8), torch.float32)
+    boolean = torch.ones(4, 5, dtype=torch.bool)
+    boolean[1] = False
+    for mask in (boolean, torch.zeros(4, 5).masked_fill(~boolean, -inf)):
+        inputs = [x.clone().requires_grad_() for x in (q, k, v)]
+        output, lse = function(*inputs, mask)
+        assert (output[:, :, 1] == 0).all()
+        assert (lse[:, :, 1] == -inf).all()
+        # Not even an infinite or undefined cotangent of that query goes anywhere.
+        spoiled = do.clone()
+        spoiled[:, :, 1] = nan
+        gradients = torch.autograd.grad((output, lse), inputs, (spoiled, dlse))
+        assert (gradients[0][:, :, 1] == 0).all()
+        assert all(g.isfinite().all() for g in gradients)
+
+
+@pytest.mark.parametrize("bad", [nan, inf, -inf])
+@BOTH
+def test_masked_keys_do_not_leak(function: Function, bad: float) -> None:
+    q, k, v, do, dlse = tensors((2, 4, 2, 6, 7, 8, 8), torch.float32)
+    padding = torch.tensor([True, True, False, True, True, False, True])
+    for mask in (padding.expand(6, 7), torch.zeros(6, 7).masked_fill(~padding, -inf)):
+        results = []
+        for spoil in (False, True):
+            key, value = k.clone(), v.clone()
+            if spoil:
+                key[:, :, 2], value[:, :, 5], value[:, :, 2, 3] = bad, bad, bad
+            inputs = [x.requires_grad_() for x in (q.clone(), key, value)]
+            output, lse = function(*inputs, mask, enable_gqa=True)
+            results.append((output, lse, *torch.autograd.grad((output, lse), inputs, (do, dlse))))
+        for clean, spoiled in zip(*results, strict=True):
+            assert torch.equal(clean, spoiled)
+
+
+@BOTH
+def test_special_values_reach_exactly_the_queries_that_see_them(function: Function) -> None:
+    q, k, v, do, dlse = tensors((1, 2, 1, 6, 6, 8, 8), torch.float32)
+    plain = function(q, k, v, is_causal=True, enable_gqa=True)[0]
+    k, v = k.clone(), v.clone()
+    v[:, :, 2, 0], v[:, :, 3, 0], v[:, :, 3, 1], k[:, :, 5] = inf, -inf, nan, nan
+    inputs = [x.requires_grad_() for x in (q.clone(), k, v)]
+    output, lse = function(*inputs, is_causal=True, enable_gqa=True)
+    torch.testing.assert_close(output[:, :, :2], plain[:, :, :2], rtol=0.0, atol=0.0)
+    assert (output[:, :, 2, 0] == inf).all()
+    assert output[:, :, 3:5, :2].isnan().all()
+    torch.testing.assert_close(output[:, :, 2:5, 2:], plain[:, :, 2:5, 2:], rtol=1e-6, atol=1e-6)
+    assert output[:, :, 5].isnan().all()
+    dq, dk, dv = torch.autograd.grad((output, lse), inputs, (do, dlse))
+    assert dq[:, :, :2].isfinite().all()
+    assert dq[:, :, 2:].isnan().all()
+    assert dk.isnan().all(-1).all()
+    assert dv[:, :, 5].isnan().all()
+
+
+@BOTH
+def test_refusals_quote_the_shapes(function: Function) -> None:
+    r = normal
+    refused: list[Any] = [
+        ((r(2, 6, 4, 8), r(2, 4, 5, 8), r(2, 4, 5, 8)), {"enable_gqa": True}, r"query \(2, 6, 4, 8\)"),
+        ((r(2, 6, 4, 8), r(2, 3, 5, 8), r(2, 3, 5, 8)), {}, "broadcast"),
+        ((r(4, 8), r(5, 8), r(5, 8)), {"enable_gqa": True}, "head dimension"),
+        ((r(4, 8), r(5, 7), r(5, 8)), {}, r"key \(5, 7\)"),
+        ((r(4, 8), r(5, 8), r(6, 8)), {}, r"value \(6, 8\)"),
+        ((r(8), r(5, 8), r(5, 8)), {}, "two dimensions"),
+        ((r(4, 8), r(5, 8), r(5, 8)), {"attn_mask": torch.ones(5, 4) > 0}, r"\(5, 4\)"),
+        ((r(4, 8), r(5, 8), r(5, 8)), {"attn_mask": torch.ones(3, 1, 1) > 0}, r"\(3, 1, 1\)"),
+        ((r(4, 8), r(5, 8), r(5, 8)), {"dropout_p": 0.1}, "dropout"),
+    ]
+    for arguments, options, message in refused:
+        with pytest.raises(ValueError, match=message):
+            function(*(x.float() for x in arguments), **options)
+    x = r(4, 8).float()
+    for arguments, mask in (((x, x.half(), x), None), ((x.int(), x.int(), x.int()), None)):
+        with pytest.raises(TypeError, match="float16"):
+            function(*arguments, mask)
+    with pytest.raises(TypeError, match="attn_mask"):
+        function(x, x, x, torch.ones(4, 4, dtype=torch.int32))
+
+
+def test_triton_refuses_float64_and_interpreted_bfloat16() -> None:
+    x = normal(4, 8)
+    with pytest.raises(TypeError, match="float32, not float64"):
+        triton_scaled_dot_product_attention(x, x, x)
+    if torch.cuda.is_available():
+        return
+    with pytest.raises(NotImplementedError, match="bfloat16"):
+        triton_scaled_dot_product_attention(x.bfloat16(), x.bfloat16(), x.bfloat16())
+    pytest.skip("NOT RUN: Triton's interpreter does not compute bfloat16")
+
+
+def test_gradcheck() -> None:
+    q, k, v, *_ = (x.requires_grad_() for x in tensors((1, 4, 2, 3, 5, 4, 2), torch.float64))
+    mask = normal(3, 1, seed=5).requires_grad_()
+
+    def masked(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        q, k, v, mask = inputs
+        return EAGER(q, k, v, mask, enable_gqa=True)
+
+    def causal(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        q, k, v = inputs
+        return EAGER(q, k, v, is_causal=True, enable_gqa=True)
+
+    assert torch.autograd.gradcheck(masked, (q, k, v, mask))
+    assert torch.autograd.gradcheck(causal, (q, k, v))
+
+
+@pytest.mark.parametrize("name", ["attention", "triton_attention"])
+def test_operators_meet_pytorchs_contract(name: str) -> None:
+    operator = getattr(torch.ops.lemmata, name).default
+    q, k, v, _, _ = (x.requires_grad_() for x in tensors((2, 4, 2, 3, 5, 8, 4), torch.float32))
+    mask = normal(1, 4, 3, 1, seed=5).float().requires_grad_()
+    torch.library.opcheck(operator, (q, k, v, None, True, 0.5))
+    torch.library.opcheck(operator, (q, k, v, mask, False, 0.5))
+    torch.library.opcheck(operator, (q, k, v, mask.detach() > 0, False, 0.5))
+
+
+@pytest.mark.parametrize(
+    "function", [scaled_dot_product_attention, triton_scaled_dot_product_attention], ids=["eager", "triton"]
+)
+def test_compiles_without_graph_breaks(function: Callable[..., torch.Tensor]) -> None:
+    q, k, v, do, _ = tensors((2, 4, 2, 3, 5, 8, 4), torch.float32)
+    compiled = torch.compile(function, backend="aot_eager", fullgraph=True)
+    gradients = []
+    for f in (compiled, function):
+        inputs = [x.clone().requires_grad_() for x in (q, k, v)]
+        gradients.append(torch.autograd.grad(f(*inputs, is_causal=True, enable_gqa=True), inputs, do))
+    for a, b in zip(*gradients, strict=True):
+        assert torch.equal(a, b)
+
+
+# Compiled for two GPU generations without a GPU; a separate process, as kernels here are interpreted.
+COMPILE = """
+import torch, triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from lemmata.gpu import triton_attention_backward as b, triton_attention_common as c
+from lemmata.gpu import triton_attention_forward as f
+blocks = c.attention_blocks(80, 64, torch.float16)
+shape = {n: v for n, v in blocks.constants().items() if n.startswith("BLOCK")}
+for capability, MASK in ((80, 2), (90, 0)):
+    constants = dict(shape, MASK=MASK, CAUSAL=MASK == 0, PRECISION=c.precision(torch.float16), STORE_DS=True)
+    for kernel in (f._forward_kernel, b._key_value_kernel, b._query_kernel):
+        used = {n: v for n, v in constants.items() if n in kernel.arg_names}
+        types = {"scale": "fp32", "lse_ptr": "*fp32", "row_term_ptr": "*fp32", "ds_ptr": "*fp32"}
+        default = lambda n: "constexpr" if n in used else "*fp16" if n.endswith("_ptr") else "i32"
+        signature = {n: types.get(n, default(n)) for n in kernel.arg_names}
+        source = ASTSource(kernel, signature, {(kernel.arg_names.index(n),): v for n, v in used.items()})
+        options = {"num_warps": blocks.warps, "num_stages": 1, "enable_fp_fusion": True}
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+        assert compiled.metadata.shared <= 99 * 1024
+"""
+
+
+def test_triton_kernels_compile_for_cuda() -> None:
+    environment = os.environ | {"TRITON_INTERPRET": "0"}
+    done = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_triton_on_cuda(shape: Sizes, dtype: torch.dtype, kind: str) -> None:
+    mask = mask_of(kind, shape, dtype)
+    mask = None if mask is None else mask.cuda()
+    given = tensors(shape, dtype, "cuda")
+    check(TRITON, *given, mask, kind == "causal")
