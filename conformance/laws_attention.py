@@ -147,7 +147,7 @@ def _masked_nan(trial: Trial, profile: Profile) -> Finding | None:
     """NaN in a key and a value that every row masks does not reach the output."""
     if not _has_scores(trial):
         return None
-    unused = masked(trial.problem).all(axis=(0, 1, 2))
+    unused = np.asarray(masked(trial.problem).all(axis=(0, 1, 2)))
     if not unused.any() or unused.all():
         return None
     changed = {name: np.where(unused[:, None], np.nan, x) for name, x in _tokens(trial.problem).items()}

@@ -6,9 +6,10 @@ output as in the gradients; and the log-sum-exp of the scores is available and d
 """
 
 import torch
-from lemmata.gpu import attention_eager
-from lemmata.gpu.attention_problem import AttentionProblem, attention_problem
-from lemmata.gpu.interpreter import interpret_without_cuda
+
+from . import attention_eager
+from .attention_problem import AttentionProblem, attention_problem
+from .interpreter import interpret_without_cuda
 
 _TRITON_DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 
@@ -22,7 +23,7 @@ def _triton_attention(
     is_causal: bool,
     scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    from lemmata.gpu.triton_attention_forward import attention_forward
+    from .triton_attention_forward import attention_forward
 
     return attention_forward(query, key, value, mask, is_causal, scale)
 
@@ -41,7 +42,7 @@ def _triton_attention_backward(
     scale: float,
     mask_gradient: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    from lemmata.gpu.triton_attention_backward import attention_backward
+    from .triton_attention_backward import attention_backward
 
     return attention_backward(d_output, d_lse, query, key, value, mask, output, lse, is_causal, scale, mask_gradient)
 

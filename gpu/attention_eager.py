@@ -92,8 +92,6 @@ def attention(
     total = e.sum(-1, keepdim=True)
     p = e / total.masked_fill(total == 0, 1.0)
     if allowed is not None:
-        # In a row whose total is NaN the masked weights have become NaN as well.
-        p = p.masked_fill(~allowed, 0.0)
         allowed = _grouped(allowed, key.shape[1])
     output = _masked_matmul(_grouped(p, key.shape[1]), allowed, value)
     return output.reshape(B, Hq, Sq, value.shape[3]), (shift + total.log()).squeeze(-1)
@@ -129,6 +127,7 @@ def attention_backward(
     ds = p * (dp - row_term)
     grouped_allowed = allowed_by_key = None
     if allowed is not None:
+        # Where lse is NaN the masked weights have become NaN as well, and would reach the masked keys.
         p, ds = p.masked_fill(~allowed, 0.0), ds.masked_fill(~allowed, 0.0)
         grouped_allowed = _grouped(allowed, Hkv)
         allowed_by_key = grouped_allowed.mT

@@ -14,7 +14,8 @@ With p = softmax(x), y the output and dy its cotangent, the gradients are
 from typing import Any
 
 import torch
-from lemmata.gpu.interpreter import interpret_without_cuda
+
+from .interpreter import interpret_without_cuda
 
 _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -125,7 +126,7 @@ _logsumexp.register_autograd(_logsumexp_gradient, setup_context=_setup_logsumexp
 
 @torch.library.custom_op("lemmata::triton_softmax", mutates_args=(), schema="(Tensor x, int dim) -> Tensor")
 def _triton_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
-    from lemmata.gpu import triton_softmax as kernels
+    from . import triton_softmax as kernels
 
     return kernels.softmax_forward(x, dim)
 
@@ -134,7 +135,7 @@ def _triton_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
     "lemmata::triton_softmax_backward", mutates_args=(), schema="(Tensor dy, Tensor x, int dim) -> Tensor"
 )
 def _triton_softmax_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
-    from lemmata.gpu import triton_softmax as kernels
+    from . import triton_softmax as kernels
 
     return kernels.softmax_backward(dy, x, dim)
 

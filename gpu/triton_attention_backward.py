@@ -8,7 +8,8 @@ block of keys, over all queries of all heads in the group; dq for a block of que
 from typing import Any
 
 import torch
-from lemmata.gpu.triton_attention_common import (
+
+from .triton_attention_common import (
     attention_blocks,
     load_tile,
     mask_arguments,
@@ -16,7 +17,7 @@ from lemmata.gpu.triton_attention_common import (
     masked_scores,
     precision,
 )
-from lemmata.gpu.triton_runtime import check_tensors, jit, kernel_launch, tl
+from .triton_runtime import check_tensors, jit, kernel_launch, tl
 
 
 @jit

@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 
 import torch
-from lemmata.gpu.triton_runtime import INTERPRETED, jit, next_power_of_2, tl
+
+from .triton_runtime import INTERPRETED, jit, next_power_of_2, tl
 
 # How a kernel reads its mask.
 NO_MASK, BOOLEAN_MASK, ADDITIVE_MASK = 0, 1, 2

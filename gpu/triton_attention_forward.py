@@ -5,7 +5,8 @@ with a running maximum, normaliser and unnormalised output, and divides once at 
 """
 
 import torch
-from lemmata.gpu.triton_attention_common import (
+
+from .triton_attention_common import (
     attention_blocks,
     load_tile,
     mask_arguments,
@@ -13,7 +14,7 @@ from lemmata.gpu.triton_attention_common import (
     masked_scores,
     precision,
 )
-from lemmata.gpu.triton_runtime import check_tensors, jit, kernel_launch, tl
+from .triton_runtime import check_tensors, jit, kernel_launch, tl
 
 
 @jit

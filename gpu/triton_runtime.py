@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from lemmata.gpu.interpreter import interpret_without_cuda
+
+from .interpreter import interpret_without_cuda
 
 interpret_without_cuda()
 

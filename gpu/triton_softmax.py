@@ -8,7 +8,8 @@ calculation: Milakov & Gimelshein 2018, "Online normalizer calculation for softm
 from typing import Any
 
 import torch
-from lemmata.gpu.triton_runtime import INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
+
+from .triton_runtime import INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
 
 
 @jit

@@ -361,7 +361,8 @@ def attention_vjp_bound(
     """Bound of the rounding error of `attention_vjp`, element by element.
 
     Args:
-        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (s, m, a, z, p, o, dp, delta, ds, dq, dk, dv, dbias).
+        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (s, m, a, z, p, o, dp, delta,
+            ds, dq, dk, dv, dbias).
 
     Returns:
         absolute errors of dq, dk, dv, dbias, infinite where a format may overflow.
@@ -467,13 +468,13 @@ def attention_vjp_bound(
     dq_err = _output(dq, dq_err, precision.get("dq", precision["compute"]))
     # dk[j, c] = scale·(Σ_i (Σ_r ds[r, i, j]·q[r, i, c]))
     dk_1 = xp.sum(ds.mT @ q, axis=-3)
-    dk_1_err = xp.sum(_matmul_error(ds.mT, ds_err.mT, q, None, q.shape[-2] * q.shape[-3], precision), axis=-3)
+    dk_1_err = xp.sum(_matmul_error(ds.mT, ds_err.mT, q, None, q.shape[-2] * q.shape[-3], precision, "dk"), axis=-3)
     dk = scale * dk_1
     dk_err = _product_error(scale, None, dk_1, dk_1_err) + u * abs(dk) + tiny
     dk_err = _output(dk, dk_err, precision.get("dk", precision["compute"]))
     # dv[j, e] = Σ_i (Σ_r do[r, i, e]·p[r, i, j])
     dv = xp.sum(p.mT @ do, axis=-3)
-    dv_err = xp.sum(_matmul_error(p.mT, p_err.mT, do, None, q.shape[-2] * q.shape[-3], precision), axis=-3)
+    dv_err = xp.sum(_matmul_error(p.mT, p_err.mT, do, None, q.shape[-2] * q.shape[-3], precision, "dv"), axis=-3)
     dv_err = _output(dv, dv_err, precision.get("dv", precision["compute"]))
     # dbias[r, i, j] = ds[r, i, j]
     dbias = ds
@@ -856,7 +857,8 @@ def softcapped_attention_vjp_bound(
     """Bound of the rounding error of `softcapped_attention_vjp`, element by element.
 
     Args:
-        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (s, t, m, a, z, p, o, dp, delta, dt, ds, dq, dk, dv, dbias).
+        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (s, t, m, a, z, p, o, dp,
+            delta, dt, ds, dq, dk, dv, dbias).
 
     Returns:
         absolute errors of dq, dk, dv, dbias, infinite where a format may overflow.
@@ -986,13 +988,13 @@ def softcapped_attention_vjp_bound(
     dq_err = _output(dq, dq_err, precision.get("dq", precision["compute"]))
     # dk[j, c] = scale·(Σ_i (Σ_r ds[r, i, j]·q[r, i, c]))
     dk_1 = xp.sum(ds.mT @ q, axis=-3)
-    dk_1_err = xp.sum(_matmul_error(ds.mT, ds_err.mT, q, None, q.shape[-2] * q.shape[-3], precision), axis=-3)
+    dk_1_err = xp.sum(_matmul_error(ds.mT, ds_err.mT, q, None, q.shape[-2] * q.shape[-3], precision, "dk"), axis=-3)
     dk = scale * dk_1
     dk_err = _product_error(scale, None, dk_1, dk_1_err) + u * abs(dk) + tiny
     dk_err = _output(dk, dk_err, precision.get("dk", precision["compute"]))
     # dv[j, e] = Σ_i (Σ_r do[r, i, e]·p[r, i, j])
     dv = xp.sum(p.mT @ do, axis=-3)
-    dv_err = xp.sum(_matmul_error(p.mT, p_err.mT, do, None, q.shape[-2] * q.shape[-3], precision), axis=-3)
+    dv_err = xp.sum(_matmul_error(p.mT, p_err.mT, do, None, q.shape[-2] * q.shape[-3], precision, "dv"), axis=-3)
     dv_err = _output(dv, dv_err, precision.get("dv", precision["compute"]))
     # dbias[r, i, j] = dt[r, i, j]
     dbias = dt
@@ -1031,7 +1033,7 @@ def _rows(x: Array | None, axis: int, rows: slice) -> Array | None:
 
 def _tiny(form: Format) -> float:
     """What underflow may lose: the least normal number where it may be flushed to zero, else half a subnormal."""
-    return 2.0 ** form[1] if form[1] == -126 else 2.0 ** (form[1] - form[0])
+    return 2.0 ** form[1] if form[1] == -126 else max(2.0 ** (form[1] - form[0]), 2.0**-1074)
 
 
 def _checked(value: Array, error: Array, form: Format) -> Array:
@@ -1094,13 +1096,24 @@ def _exp_error(value: Array, moved: Array, u: float) -> Array:
 
 
 def _matmul_error(
-    a: Array, a_err: Array | None, b: Array, b_err: Array | None, terms: int, precision: Mapping[str, Format]
+    a: Array,
+    a_err: Array | None,
+    b: Array,
+    b_err: Array | None,
+    terms: int,
+    precision: Mapping[str, Format],
+    name: str = "",
 ) -> Array:
-    """|a @ b − fl(ã @ b̃)| for sums of so many terms; operands may be rounded, and scaled, before the product."""
+    """|a @ b − fl(ã @ b̃)| for sums of so many terms; operands may be rounded, and scaled, before the product.
+
+    The partial sums of a named result may be stored after each block of 32 terms, in the format `NAME_partial`.
+    """
     accumulator = precision.get("accumulate", precision["compute"])
     gamma = (terms + 4) * 2.0 ** -accumulator[0]
     if "operand" in precision:
         gamma = gamma + 2 * 2.0 ** -precision["operand"][0]
+    if f"{name}_partial" in precision:
+        gamma = gamma + -(-terms // 32) * 2.0 ** -precision[f"{name}_partial"][0]
     size_a, size_b = abs(a), abs(b)
     total = gamma * (size_a @ size_b)
     if b_err is not None:

@@ -548,7 +548,7 @@ def _namespace(x: Array) -> Any:
 
 def _tiny(form: Format) -> float:
     """What underflow may lose: the least normal number where it may be flushed to zero, else half a subnormal."""
-    return 2.0 ** form[1] if form[1] == -126 else 2.0 ** (form[1] - form[0])
+    return 2.0 ** form[1] if form[1] == -126 else max(2.0 ** (form[1] - form[0]), 2.0**-1074)
 
 
 def _checked(value: Array, error: Array, form: Format) -> Array:

@@ -60,14 +60,16 @@ from .functions import (
     signature_lines,
     split_optional,
     vjp_signature,
+    wrapped,
 )
 
 SECOND_ORDER = 1.05  # what first-order analysis leaves out, as a factor of the whole bound
+PARTIAL_BLOCK = 32  # the fewest terms after which a kernel stores a partial sum (torch's CPU flash attention backward)
 
 _HELPERS = '''
 def _tiny(form: Format) -> float:
     """What underflow may lose: the least normal number where it may be flushed to zero, else half a subnormal."""
-    return 2.0 ** form[1] if form[1] == -126 else 2.0 ** (form[1] - form[0])
+    return 2.0 ** form[1] if form[1] == -126 else max(2.0 ** (form[1] - form[0]), 2.0**-1074)
 
 
 def _checked(value: Array, error: Array, form: Format) -> Array:
@@ -130,13 +132,24 @@ def _exp_error(value: Array, moved: Array, u: float) -> Array:
 
 
 def _matmul_error(
-    a: Array, a_err: Array | None, b: Array, b_err: Array | None, terms: int, precision: Mapping[str, Format]
+    a: Array,
+    a_err: Array | None,
+    b: Array,
+    b_err: Array | None,
+    terms: int,
+    precision: Mapping[str, Format],
+    name: str = "",
 ) -> Array:
-    """|a @ b − fl(ã @ b̃)| for sums of so many terms; operands may be rounded, and scaled, before the product."""
+    """|a @ b − fl(ã @ b̃)| for sums of so many terms; operands may be rounded, and scaled, before the product.
+
+    The partial sums of a named result may be stored after each block of {block} terms, in the format `NAME_partial`.
+    """
     accumulator = precision.get("accumulate", precision["compute"])
     gamma = (terms + 4) * 2.0 ** -accumulator[0]
     if "operand" in precision:
         gamma = gamma + 2 * 2.0 ** -precision["operand"][0]
+    if f"{name}_partial" in precision:
+        gamma = gamma + -(-terms // {block}) * 2.0 ** -precision[f"{name}_partial"][0]
     size_a, size_b = abs(a), abs(b)
     total = gamma * (size_a @ size_b)
     if b_err is not None:
@@ -151,7 +164,8 @@ def bound_helpers(text: str) -> list[str]:
     """The helper functions that the bounds in `text` call."""
     if "_bound(" not in text:
         return []
-    parts = [part.strip("\n") + "\n" for part in _HELPERS.replace("{second}", str(SECOND_ORDER)).split("\n\n\n")]
+    source = _HELPERS.replace("{second}", str(SECOND_ORDER)).replace("{block}", str(PARTIAL_BLOCK))
+    parts = [part.strip("\n") + "\n" for part in source.split("\n\n\n")]
     needed: list[str] = []
     for part in reversed(parts):
         name = part.split("(")[0].removeprefix("def ")
@@ -175,15 +189,19 @@ def _bound(program: Program, signature: Signature, name: str, *, alternatives: b
     result = returns[0] if len(returns) == 1 else f"tuple[{', '.join(returns)}]"
     arguments = argument_list(signature, ["precision: Mapping[str, Format]"])
     writer = _Writer(program, signature, context, alternatives)
-    lines = [
+    outputs = ", ".join(t.name for t in signature.outputs)
+    docstring = [
         f'"""Bound of the rounding error of `{signature.name}`, element by element.',
         "",
         "Args:",
         f"    precision: formats: `compute`, `accumulate`, `operand`, and of each stored value ({_names(program)}).",
         "",
         "Returns:",
-        f"    absolute errors of {', '.join(t.name for t in signature.outputs)}, infinite where a format may overflow.",
+        f"    absolute errors of {outputs}, infinite where a format may overflow.",
         '"""',
+    ]
+    lines = [
+        *(piece for line in docstring for piece in wrapped(line)),
         f"xp = _namespace({signature.required[0].name})",
         'u = 2.0 ** -precision["compute"][0]',
         'u_sum = 2.0 ** -precision.get("accumulate", precision["compute"])[0]',
@@ -477,7 +495,8 @@ class _Writer:
         left, right = (second, first) if swapped else (first, second)
         l_err = self._laid(left, product.left)
         r_err = self._laid(right, product.right)
-        call = f"_matmul_error({product.left.text}, {l_err}, {product.right.text}, {r_err}, {terms}, precision)"
+        named = f', "{self.name}"' if product.extra else ""
+        call = f"_matmul_error({product.left.text}, {l_err}, {product.right.text}, {r_err}, {terms}, precision{named})"
         axes = product.axes
         for index in product.extra:
             place = axes.index(index) - len(axes)

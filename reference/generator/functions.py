@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 from ...derivations.calculus.expr import Add, Const, Dim, Entry, Expr, Max, Mul, Sum, Tensor, tensors
@@ -97,6 +98,12 @@ def context_of(program: Program, signature: Signature) -> Context:
         program.zero_over_empty,
         signature.may_be_none(),
     )
+
+
+def wrapped(line: str) -> list[str]:
+    """A line of a docstring on as many lines as it needs, those after the first indented further."""
+    hanging = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, WIDTH - 4, subsequent_indent=hanging) or [""]
 
 
 def signature_lines(name: str, arguments: list[str], returns: str) -> list[str]:

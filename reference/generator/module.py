@@ -21,6 +21,7 @@ from .functions import (
     return_type,
     signature_lines,
     vjp_signature,
+    wrapped,
 )
 
 _VJP = "Vector-Jacobian product: cotangents of the outputs to gradients of the inputs."
@@ -133,13 +134,7 @@ def docstring(op: Operation, signature: Signature, summary: str, chunked: str | 
         lines += ["", "Conventions:"]
         lines += [f"    {name}: {value}." for name, value in op.conventions.items()]
     lines += ["", f"Source: {op.source}.", '"""']
-    return [piece for line in lines for piece in _wrapped(line)]
-
-
-def _wrapped(line: str) -> list[str]:
-    indent = len(line) - len(line.lstrip())
-    hanging = " " * (indent + 4)
-    return textwrap.wrap(line, WIDTH - 4, initial_indent="", subsequent_indent=hanging) or [""]
+    return [piece for line in lines for piece in wrapped(line)]
 
 
 def _meaning(op: Operation, tensor: Tensor) -> str:

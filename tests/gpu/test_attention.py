@@ -101,6 +101,8 @@ SHAPES: list[Sizes] = [
     (2, 2, 2, 63, 100, 16, 16),
     (1, 6, 3, 33, 17, 24, 40),
     (1, 6, 2, 150, 63, 8, 3),
+    (1, 2, 1, 140, 260, 4, 4),
+    (1, 1, 1, 260, 140, 4, 4),
     (2, 4, 1, 5, 140, 5, 8),
     (1, 1, 1, 1, 1, 1, 1),
     (1, 2, 2, 1, 129, 8, 8),
@@ -189,7 +191,8 @@ def test_leading_dimensions_broadcast_as_in_torch(function: Function) -> None:
         exact = [normal(*shape, seed=i).requires_grad_() for i, shape in enumerate(shapes)]
         inputs = [x.detach().float().requires_grad_() for x in exact]
         output, lse = function(*inputs, None if mask is None else mask.float(), **options)
-        expected = functional.scaled_dot_product_attention(*exact, attn_mask=mask, **options)
+        q, k, v = exact
+        expected = functional.scaled_dot_product_attention(q, k, v, mask, **options)
         assert output.shape == expected.shape
         assert lse.shape == expected.shape[:-1]
         d = normal(*expected.shape, seed=8)
@@ -267,10 +270,25 @@ def test_special_values_reach_exactly_the_queries_that_see_them(function: Functi
     torch.testing.assert_close(output[:, :, 2:5, 2:], plain[:, :, 2:5, 2:], rtol=1e-6, atol=1e-6)
     assert output[:, :, 5].isnan().all()
     dq, dk, dv = torch.autograd.grad((output, lse), inputs, (do, dlse))
+    # Key 5 is seen by query 5 alone, and 0 to 4 by undefined queries among others.
     assert dq[:, :, :2].isfinite().all()
     assert dq[:, :, 2:].isnan().all()
     assert dk.isnan().all(-1).all()
     assert dv[:, :, 5].isnan().all()
+
+
+@BOTH
+def test_an_undefined_query_reaches_only_the_keys_it_sees(function: Function) -> None:
+    q, k, v, do, dlse = tensors((1, 2, 1, 6, 6, 8, 8), torch.float32)
+    inputs = [x.clone() for x in (q, k, v)]
+    inputs[0][:, :, 2] = nan
+    output, lse = function(*(x.requires_grad_() for x in inputs), is_causal=True, enable_gqa=True)
+    dq, dk, dv = torch.autograd.grad((output, lse), inputs, (do, dlse))
+    for by_query in (output, dq, lse[..., None]):
+        assert by_query.isnan().any(-1)[0, 0].tolist() == [False, False, True, False, False, False]
+    for by_key in (dk, dv):
+        assert by_key.isnan().all(-1)[0, 0].tolist() == [True] * 3 + [False] * 3
+        assert by_key[:, :, 3:].isfinite().all()
 
 
 @BOTH
