@@ -1,11 +1,299 @@
-"""The `lemmata` command."""
+"""The `lemmata` command: one function a verb, each thin.
+
+Exit codes: 0, all is well; 1, a statement is not proved, a target does not conform, or a generated file has drifted;
+2, the request cannot be carried out as it was made.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-def main() -> int:
-    """Print the version."""
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from .derivations.catalogue import Derivation
+
+PROVED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_NAMES = "operations (softmax, attention, …), files, or FILE.py:operation; all built-in operations by default"
+_EPILOG = """examples:
+  lemmata check softmax attention
+  lemmata derive attention --latex > attention.tex
+  lemmata generate my/sigmoid_attention.py -o reference.py
+  lemmata conform attention torch.nn.functional:scaled_dot_product_attention
+  lemmata conform softmax kernels.py:my_softmax --dtype float16 float32
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    verb: Callable[[argparse.Namespace], int] = arguments.verb
+    try:
+        return verb(arguments)
+    except UsageError as error:
+        print(f"lemmata {arguments.name}: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:
+        # The reader of a pipe has closed it; Python would complain once more when it flushes on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PROVED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
     from . import __version__
 
-    print(f"lemmata {__version__}")
-    return 0
+    parser = argparse.ArgumentParser(
+        prog="lemmata",
+        description="The mathematics of transformers: derived once, proved for every size, held to by kernels.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lemmata {__version__}")
+    verbs = parser.add_subparsers(dest="name", metavar="VERB", required=True)
+
+    def add(name: str, verb: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        sub.set_defaults(verb=verb)
+        return sub
+
+    sub = add("list", _list, "list the operations, their statements, status and cost")
+    _add_json(sub)
+
+    sub = add("check", _check, "prove every statement, and evaluate each one independently")
+    sub.add_argument("names", nargs="*", metavar="NAME", help=_NAMES)
+    _add_json(sub)
+
+    sub = add("derive", _derive, "show definition, gradients, costs and each step of the proofs")
+    sub.add_argument("names", nargs="+", metavar="NAME", help="an operation, a file, or FILE.py:operation")
+    sub.add_argument("--latex", action="store_true", help="print a LaTeX document")
+
+    sub = add("generate", _generate, "write the NumPy reference code")
+    sub.add_argument("names", nargs="*", metavar="NAME", help=_NAMES)
+    sub.add_argument("-o", "--output", metavar="PATH", help="a file, or a directory for NAME.py")
+    sub.add_argument("--check", action="store_true", help="write nothing; exit 1 on any difference")
+
+    sub = add("conform", _conform, "hold an implementation to the reference and the laws of an operation")
+    sub.add_argument("operation", metavar="OPERATION", help="softmax, log_softmax, logsumexp, attention")
+    sub.add_argument("target", metavar="TARGET", help="module:callable or path/file.py:callable")
+    sub.add_argument("--device", default="cpu", help="where the tensors are put, such as cpu or cuda:0; default cpu")
+    sub.add_argument("--dtype", nargs="+", metavar="T", help="float64 float32 bfloat16 float16; default all")
+    sub.add_argument("--examples", type=int, metavar="N", help="cases per dtype")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
+    sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all")
+    sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
+    _add_json(sub)
+
+    sub = add("doctor", _doctor, "say what this machine can run")
+    _add_json(sub)
+    return parser
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="also write the result as JSON; - for standard output")
+
+
+def _write_json(data: Any, place: str | None) -> None:
+    if place is None:
+        return
+    shown = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    if place == "-":
+        sys.stdout.write(shown)
+    else:
+        _write(Path(place), shown)
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from .derivations.calculus.cost import program_cost
+    from .derivations.calculus.prove import prove
+    from .derivations.catalogue import find
+    from .display import console_for, polynomial, print_operations
+
+    rows = []
+    for derivation in find(()):
+        for operation in derivation.operations:
+            results = [prove(statement) for statement in derivation.statements(operation)]
+            cost = polynomial(program_cost(operation.program.pruned()).flops)
+            rows.append((derivation.name, operation, results, cost))
+    print_operations(rows, console_for(to_stderr=arguments.json == "-"))
+    data = [
+        {
+            "operation": operation.name,
+            "topic": topic,
+            "summary": operation.summary,
+            "statements": len(results),
+            "proved": sum(result.status == "proved" for result in results),
+            "flops": cost,
+        }
+        for topic, operation, results, cost in rows
+    ]
+    _write_json({"operations": data}, arguments.json)
+    return PROVED
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from .derivations.calculus.prove import prove
+    from .derivations.catalogue import find
+    from .display import console_for, print_result, print_summary
+
+    start = time.perf_counter()
+    console = console_for(to_stderr=arguments.json == "-")
+    results, data = [], []
+    for derivation in find(arguments.names):
+        for operation in derivation.operations:
+            for statement in derivation.statements(operation):
+                result = prove(statement)
+                print_result(operation, result, console)
+                results.append(result)
+                data.append({"operation": operation.name, **result.to_json()})
+    seconds = time.perf_counter() - start
+    print_summary(results, seconds, console)
+    _write_json({"statements": data, "seconds": seconds}, arguments.json)
+    return PROVED if all(result.status == "proved" for result in results) else FAILED
+
+
+def _derive(arguments: argparse.Namespace) -> int:
+    from .derivations.catalogue import find
+    from .derivations.exposition import expose
+    from .derivations.exposition_latex import document
+    from .display import console_for, print_exposition
+
+    expositions = []
+    for derivation in find(arguments.names):
+        for operation in derivation.operations:
+            expositions.append(expose(operation, derivation.statements(operation)))
+            if not arguments.latex:
+                print_exposition(expositions[-1], console_for(to_stderr=False))
+    if arguments.latex:
+        sys.stdout.write(document(expositions))
+    proofs = (proof for exposition in expositions for proof in exposition.proofs)
+    return PROVED if all(proof.result.status == "proved" for proof in proofs) else FAILED
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    from .derivations.catalogue import find
+    from .reference.generator.arrays import CannotGenerate
+    from .reference.generator.module import generate_module
+
+    derivations = find(arguments.names)
+    drifted = False
+    for name, derivation in zip(arguments.names or [d.name for d in derivations], derivations, strict=True):
+        command = f"lemmata generate {derivation.name if derivation.path is None else derivation.origin}"
+        try:
+            source = generate_module(derivation.name, derivation.operations, derivation.origin, command)
+        except CannotGenerate as error:
+            raise UsageError(f"{name!r}: no reference can be generated: {error}") from error
+        path = _destination(derivation, name, arguments.output, several=len(derivations) > 1)
+        if path is None:
+            if arguments.check:
+                raise UsageError(f"generate {name!r} --check: say with -o which file to compare with")
+            sys.stdout.write(source)
+        elif arguments.check:
+            drifted |= _drift(path, source)
+        else:
+            _write(path, source)
+            print(f"wrote {path}")
+    return FAILED if drifted else PROVED
+
+
+def _destination(derivation: Derivation, name: str, output: str | None, *, several: bool) -> Path | None:
+    """The file to write; None for standard output.
+
+    Built-in references belong to the package; the reference of anything else is printed unless `-o` says otherwise.
+    """
+    if output is not None:
+        path = Path(output)
+        if path.is_dir() or output.endswith("/"):
+            path.mkdir(parents=True, exist_ok=True)
+            return path / f"{derivation.name}.py"
+        if several:
+            raise UsageError(f"-o {output!r} is one file, but several derivations were named: give a directory")
+        return path
+    if derivation.path is None and derivation.complete:
+        return Path(__file__).parent / "reference" / f"{derivation.name}.py"
+    return None
+
+
+def _drift(path: Path, source: str) -> bool:
+    import difflib
+
+    try:
+        present = path.read_text(encoding="utf-8")
+    except OSError as error:
+        print(f"{path}: {error.strerror}")
+        return True
+    if present == source:
+        print(f"{path}: up to date")
+        return False
+    lines = difflib.unified_diff(present.splitlines(), source.splitlines(), str(path), "generated", lineterm="")
+    print("\n".join(lines))
+    print(f"{path}: not what its derivation generates")
+    return True
+
+
+def _conform(arguments: argparse.Namespace) -> int:
+    _require_torch()
+    import torch
+
+    if not torch.cuda.is_available():
+        # Triton decides on import whether it compiles or interprets; without a device it can only interpret.
+        os.environ.setdefault("TRITON_INTERPRET", "1")
+    from .conformance.report import render
+    from .conformance.runner import DEFAULT_EXAMPLES, conform
+    from .display import console_for
+    from .progress import reporting
+
+    console = console_for(to_stderr=arguments.json == "-")
+    with reporting() as progress:
+        verdict = conform(
+            arguments.operation,
+            arguments.target,
+            device=arguments.device,
+            dtypes=arguments.dtype,
+            examples=DEFAULT_EXAMPLES if arguments.examples is None else arguments.examples,
+            seed=arguments.seed,
+            only=arguments.only,
+            profile=arguments.profile,
+            progress=progress,
+        )
+    render(verdict, console)
+    _write_json(verdict.to_json(), arguments.json)
+    return PROVED if verdict.conforms else FAILED
+
+
+def _require_torch() -> None:
+    from .doctor import has
+
+    if not has("torch"):
+        raise UsageError("PyTorch is not installed; conform needs it: pip install 'lemmata[torch]'")
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from .display import console_for, print_doctor
+    from .doctor import examine, to_json
+
+    facts, abilities = examine()
+    print_doctor(facts, abilities, console_for(to_stderr=arguments.json == "-"))
+    _write_json(to_json(facts, abilities), arguments.json)
+    return PROVED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

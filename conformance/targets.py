@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..errors import UsageError as UsageError  # part of this module's interface
+from ..loading import load_file, suggestion
+from ..loading import shown as shown_error
+
 Target = Callable[..., Any]
-
-
-class UsageError(ValueError):
-    """What the user asked for cannot be done; the message quotes the request and says what would be right."""
 
 
 def load_target(target: str) -> Target:
@@ -32,11 +30,12 @@ def load_target(target: str) -> Target:
     place, colon, name = target.rpartition(":")
     if not (place and colon and name):
         raise UsageError(f"target {target!r}: write 'module:callable' or 'path/file.py:callable'")
-    found: Any = _load_file(place, target) if place.endswith(".py") else _load_module(place, target)
+    found: Any = load_file(place, f"target {target!r}") if place.endswith(".py") else _load_module(place, target)
     walked = place
     for part in name.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"target {target!r}: {walked!r} has no attribute {part!r}{_suggestion(found, part)}")
+            near = suggestion(part, (known for known in dir(found) if not known.startswith("_")))
+            raise UsageError(f"target {target!r}: {walked!r} has no attribute {part!r}{near}")
         found, walked = getattr(found, part), f"{walked}:{part}"
     if not callable(found):
         raise UsageError(f"target {target!r}: {name!r} is a {type(found).__name__}, not a callable")
@@ -81,36 +80,4 @@ def _load_module(place: str, target: str) -> ModuleType:
             raise UsageError(f"target {target!r}: there is no module {missing!r}") from error
         raise UsageError(f"target {target!r}: importing {place!r} needs the missing module {missing!r}") from error
     except Exception as error:
-        raise UsageError(f"target {target!r}: importing {place!r} raised {_shown(error)}") from error
-
-
-def _load_file(place: str, target: str) -> ModuleType:
-    path = Path(place)
-    if not path.is_file():
-        raise UsageError(f"target {target!r}: there is no file {place!r}")
-    # Two files of one name are two modules; one file loaded twice is one module.
-    name = f"lemmata_target_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"target {target!r}: {place!r} cannot be loaded as Python source")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise UsageError(f"target {target!r}: importing {place!r} raised {_shown(error)}") from error
-    return module
-
-
-def _shown(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _suggestion(found: object, part: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(part, [name for name in dir(found) if not name.startswith("_")], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"target {target!r}: importing {place!r} raised {shown_error(error)}") from error

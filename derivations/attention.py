@@ -5,45 +5,79 @@ Each query blends the rows of V; the blend is the softmax of its scaled products
 Definition
 ----------
     s[r,i,j] = scale Σ_c q[r,i,c] k[j,c] + bias[r,i,j]
-    p[r,i,j] = keep[r,i,j] exp(s[r,i,j] − m[r,i]) / z[r,i],   z[r,i] = Σ_j keep[r,i,j] exp(s[r,i,j] − m[r,i])
-    o[r,i,e] = Σ_j p[r,i,j] v[j,e],   lse[r,i] = m[r,i] + log z[r,i]
+    m[r,i]   = max_j s[r,i,j] over the keys that are kept
+    z[r,i]   = Σ_j keep[r,i,j] exp(s[r,i,j] − m[r,i])
+    p[r,i,j] = keep[r,i,j] exp(s[r,i,j] − m[r,i]) / z[r,i]
+    o[r,i,e] = Σ_j p[r,i,j] v[j,e]
+    lse[r,i] = m[r,i] + log z[r,i]
 
-`attention` is this; `softcapped_attention` caps the products, t = cap · tanh(scale Σ_c q k / cap) + bias,
-before the rest.
-The masks are neutral elements: boolean, causal and window masks multiply into `keep`, additive masks and ALiBi add into
-`bias`, and grouped queries are the axis r of the query heads that share one head of keys and values.
+`attention` is this. `softcapped_attention` caps the products before the rest: s[r,i,j] = scale Σ_c q[r,i,c] k[j,c] and
+t[r,i,j] = cap · tanh(s[r,i,j] / cap) + bias[r,i,j], of which the softmax is taken.
+
+The masks are neutral elements: boolean, causal and window masks multiply into `keep`; additive masks and ALiBi add into
+`bias`; grouped queries are the axis r of the query heads that share one head of keys and values.
 
 Statements
 ----------
-attention: S1 the weights are a convex blend; S2 the maximum is a constant; S3 linear in V; S4 key shift; S5
-keys permuted
-with values; S6 queries permuted; S7 heads are independent; S8 causal; S9 causal gradient; S10 D = rowsum(dO ∘
-O); S11 dV;
-S12 dQ; S13 dK; S14 dbias; S15 JVP; S16 adjoint identity; S17 Σ_j dK = 0; S18 ⟨dV,V⟩ = ⟨dO,O⟩; S19 ⟨dQ,Q⟩ = ⟨dK,K⟩;
-S20 block-wise forward; S21 block-wise backward; S22 split and merge by LSE; S23 grouped queries; S24 scale; S25 causal
-alignments; S26 sliding window; S27 ALiBi; S28 the weights from the LSE.
-softcapped_attention: S1 convex blend; S2 the maximum is a constant; S3 linear in V; S4 VJP; S5 JVP; S6 adjoint
-identity;
-S7 the rows of dT sum to dLSE.
+attention:
+    S1   convex blend: the weights sum to 1 and none is negative;
+    S2   the maximum may be treated as a constant;
+    S3   linear in V;
+    S4   adding one vector to every key leaves O unchanged;
+    S5   permuting the keys together with the values leaves O and the LSE unchanged;
+    S6   permuting the queries permutes the rows of O and of the LSE;
+    S7   heads are independent;
+    S8   causal: the past does not depend on later keys and values;
+    S9   causal gradient: what follows t, or precedes it, has no influence;
+    S10  D = rowsum(dO ∘ O) = rowsum(P ∘ dP);
+    S11  dV = Pᵀ dO;
+    S12  dQ = scale · dS K, with dS = P ∘ (dP − D);
+    S13  dK = scale · dSᵀ Q, summed over the group;
+    S14  the gradient of an additive mask is dS;
+    S15  JVP;
+    S16  adjoint identity: ⟨JVP·t, c⟩ = ⟨t, VJP·c⟩;
+    S17  Σ_j dK[j] = 0, the conservation law of S4;
+    S18  ⟨dV, V⟩ = ⟨dO, O⟩, the law of S3;
+    S19  ⟨dQ, Q⟩ = ⟨dK, K⟩, the law of the invariance under (aQ, K/a);
+    S20  block-wise forward, with a running maximum;
+    S21  block-wise backward, with P from the LSE;
+    S22  split and merge by the LSE;
+    S23  grouped queries = repeated keys and values;
+    S24  the scale belongs to the queries;
+    S25  the two causal alignments agree for as many queries as keys;
+    S26  a sliding window that is long enough is the causal mask;
+    S27  ALiBi: only distances matter;
+    S28  the weights from the LSE alone.
+
+softcapped_attention:
+    S1   convex blend;
+    S2   the maximum may be treated as a constant;
+    S3   linear in V;
+    S4   VJP: dS = dT ∘ (1 − tanh²(S/cap)), with dT = P ∘ (dP − D);
+    S5   adjoint identity;
+    S6   ⟨dV, V⟩ = ⟨dO, O⟩;
+    S7   each row of dT sums to dLSE.
 
 Notation
 --------
 r query heads of one group; i queries (n); j keys (m); c features of queries and keys (d); e features of values (d_v).
 s scores; p probabilities; o output; lse log-sum-exp. Gradients are `d` + name, tangents `t` + name; delta is the D of
-FlashAttention.
+FlashAttention, from which dLSE is already subtracted. Capitals are the same tensors as matrices; ∘ is the product of
+entries, rowsum the sum over the last axis.
 
 Domain and conventions
 ----------------------
-Every statement holds for all sizes ≥ 1 and rows with at least one key. A fully masked row returns 0, its LSE
-is −∞ and its
-gradients are 0. `causal` is top-left (key j ≤ query i) unless bottom-right (j ≤ i + m − n) is said. A window of w keys
-ends at the query: i − w < j ≤ i. The LSE is in base e.
+Every statement holds for all sizes ≥ 1 and rows with at least one key. A fully masked row returns 0, its LSE is −∞ and
+its gradients are 0. `causal` is top-left (key j ≤ query i) unless bottom-right (j ≤ i + m − n) is said. A window of w
+keys ends at the query: i − w < j ≤ i. The LSE is in base e.
 
 References
 ----------
-Vaswani et al. 2017, (1). Dao 2023, FlashAttention-2, algorithms 1 and 2. Press et al. 2022 (ALiBi). Milakov &
-Gimelshein
-2018 (online softmax).
+Vaswani et al. 2017, Attention is all you need, (1).
+Dao 2023, FlashAttention-2, algorithms 1 and 2.
+Press, Smith & Lewis 2022, Train short, test long: attention with linear biases (ALiBi).
+Milakov & Gimelshein 2018, Online normalizer calculation for softmax.
+Gemma Team 2024, Gemma 2, logit soft-capping.
 """
 
 from __future__ import annotations
@@ -82,7 +116,7 @@ from .calculus.symmetry import pairing
 
 
 def _statements() -> tuple[Statement, ...]:
-    return (
+    grouped_by_topic = (
         *_weights(),
         *independence_statements(ATTENTION),
         *_gradients(),
@@ -90,6 +124,7 @@ def _statements() -> tuple[Statement, ...]:
         *block_statements(ATTENTION),
         *mask_statements(ATTENTION),
     )
+    return tuple(sorted(grouped_by_topic, key=lambda statement: int(statement.label[1:])))
 
 
 def _weights() -> tuple[Statement, ...]:
@@ -98,6 +133,17 @@ def _weights() -> tuple[Statement, ...]:
     w, alpha, beta = Tensor("w", v.dims), Tensor("alpha"), Tensor("beta")
     shift = Tensor("c", (k.dims[1],))
     pi, rho = Permutation("π", m_dim), Permutation("ρ", n)
+    keys_permuted: dict[Tensor, Replacement] = {
+        k: lambda key, f: k[pi(_plain(key)), f],
+        v: lambda key, f: v[pi(_plain(key)), f],
+        keep: lambda g, row, key: keep[g, row, pi(_plain(key))],
+        bias: lambda g, row, key: bias[g, row, pi(_plain(key))],
+    }
+    queries_permuted: dict[Tensor, Replacement] = {
+        q: lambda g, row, f: q[g, rho(_plain(row)), f],
+        keep: lambda g, row, key: keep[g, rho(_plain(row)), key],
+        bias: lambda g, row, key: bias[g, rho(_plain(row)), key],
+    }
 
     def output(values: Tensor) -> Expr:
         return op.value(o[r, i, e], {v: lambda key, feature: values[key, feature]})
@@ -138,35 +184,16 @@ def _weights() -> tuple[Statement, ...]:
         ),
         Statement(
             "S5",
-            "permuting the keys together with the values (and the columns of the masks) leaves O unchanged",
-            Equal(
-                op.value(
-                    o[r, i, e],
-                    {
-                        k: lambda key, f: k[pi(_plain(key)), f],
-                        v: lambda key, f: v[pi(_plain(key)), f],
-                        keep: lambda g, row, key: keep[g, row, pi(_plain(key))],
-                        bias: lambda g, row, key: bias[g, row, pi(_plain(key))],
-                    },
-                ),
-                op.value(o[r, i, e]),
-            ),
+            "permuting the keys together with the values (and the columns of the masks) leaves O and the LSE unchanged",
+            Equal(op.value(o[r, i, e], keys_permuted), op.value(o[r, i, e])),
+            conjuncts=(Equal(op.value(lse[r, i], keys_permuted), op.value(lse[r, i])),),
             law="key permutation",
         ),
         Statement(
             "S6",
-            "permuting the queries (and the rows of the masks) permutes the rows of O",
-            Equal(
-                op.value(
-                    o[r, i, e],
-                    {
-                        q: lambda g, row, f: q[g, rho(_plain(row)), f],
-                        keep: lambda g, row, key: keep[g, rho(_plain(row)), key],
-                        bias: lambda g, row, key: bias[g, rho(_plain(row)), key],
-                    },
-                ),
-                op.value(o[r, rho(i), e]),
-            ),
+            "permuting the queries (and the rows of the masks) permutes the rows of O and of the LSE",
+            Equal(op.value(o[r, i, e], queries_permuted), op.value(o[r, rho(i), e])),
+            conjuncts=(Equal(op.value(lse[r, i], queries_permuted), op.value(lse[r, rho(i)])),),
             law="query permutation",
         ),
     )

@@ -9,28 +9,54 @@ Definition
 
 Statements
 ----------
-softmax: S1 shift invariance; S2 the maximum is a constant; S3 rows sum to one and are non-negative; S4
-Jacobian; S5 VJP;
-S6 JVP; S7 adjoint identity; S8 Σ dx = 0; S9 temperature; S10 online merge; S11 the merge is associative; S12 identity.
-log_softmax: S1 shift invariance; S2 the maximum is a constant; S3 exp(log_softmax) = softmax; S4 VJP; S5 JVP;
-S6 adjoint identity; S7 Σ dx = 0.
-logsumexp: S1 shift equivariance; S2 the maximum is a constant; S3 its gradient is softmax (the VJP); S4 JVP; S5 adjoint
-identity; S6 Σ dx = dy; S7 Hessian = diag(p) − ppᵀ; S8 the Hessian is positive semidefinite, as a sum of squares;
-S9 blocks merge.
+softmax:
+    S1   shift invariance: softmax(x + c) = softmax(x);
+    S2   the maximum may be treated as a constant;
+    S3   the probabilities sum to 1 and none is negative;
+    S4   Jacobian: ∂p[i]/∂x[j] = p[i] (δ[i,j] − p[j]);
+    S5   VJP: dx = p ∘ (dp − ⟨p, dp⟩);
+    S6   JVP: tp = p ∘ (tx − ⟨p, tx⟩);
+    S7   adjoint identity: ⟨JVP·t, c⟩ = ⟨t, VJP·c⟩;
+    S8   Σ_i dx[i] = 0, the conservation law of S1;
+    S9   inverse temperature: softmax(βx) = softmax(x)^β, normalised;
+    S10  online merge of two blocks;
+    S11  the merge is associative;
+    S12  a block with z = 0 is its identity.
+
+log_softmax:
+    S1   shift invariance;
+    S2   the maximum may be treated as a constant;
+    S3   exp(log_softmax(x)) = softmax(x);
+    S4   VJP: dx = dy − p Σ_j dy[j];
+    S5   JVP: ty = tx − ⟨p, tx⟩;
+    S6   adjoint identity;
+    S7   Σ_i dx[i] = 0, the conservation law of S1.
+
+logsumexp:
+    S1   shift equivariance: logsumexp(x + c) = logsumexp(x) + c;
+    S2   the maximum may be treated as a constant;
+    S3   VJP: its gradient is softmax;
+    S4   JVP: tlse = ⟨p, tx⟩;
+    S5   adjoint identity;
+    S6   Σ_i dx[i] = dlse, the conservation law of S1;
+    S7   Hessian: diag(p) − ppᵀ;
+    S8   the Hessian is positive semidefinite, as a sum of squares;
+    S9   two blocks merge into one.
 
 Notation
 --------
-x logits `[..., n]`; p probabilities; m row maximum; a exponentials; z their sum (the partition function). Gradients are
-`d` + name, tangents `t` + name.
+x logits `[..., n]`; p probabilities; m row maximum; a exponentials; z their sum (the partition function); y
+log-probabilities; lse log-sum-exp. Gradients are `d` + name, tangents `t` + name.
 
 Domain and conventions
 ----------------------
-All statements hold for every n ≥ 1 and all real logits. A row that is −∞ throughout has no value (NaN), as in torch.
+All statements hold for every n ≥ 1 and all real logits. A row that is −∞ throughout has no softmax and no log-softmax
+(NaN, as in torch); its log-sum-exp is −∞.
 
 References
 ----------
-Milakov & Gimelshein 2018, Online normalizer calculation for softmax. Blanchard, Higham & Higham 2021, Accurately
-computing the log-sum-exp and softmax functions.
+Milakov & Gimelshein 2018, Online normalizer calculation for softmax.
+Blanchard, Higham & Higham 2021, Accurately computing the log-sum-exp and softmax functions.
 """
 
 from __future__ import annotations
@@ -273,7 +299,7 @@ def _log_softmax_statements() -> tuple[Statement, ...]:
 def _logsumexp_statements() -> tuple[Statement, ...]:
     op = LOGSUMEXP
     shift, t, v = Tensor("c"), Tensor("t"), Tensor("v", (n,))
-    dy, tx = op.cotangent(lse), op.tangent(x)
+    dlse, tx = op.cotangent(lse), op.tangent(x)
     halves = Split(n, Dim("n1"), Dim("n2"))
     P = SOFTMAX.value
 
@@ -291,24 +317,24 @@ def _logsumexp_statements() -> tuple[Statement, ...]:
         ),
         Statement(
             "S2",
-            "the maximum may be treated as a constant: the total derivative of y with respect to m is 0",
+            "the maximum may be treated as a constant: the total derivative of lse with respect to m is 0",
             Equal(maximum_gradient(op.program, m), ZERO),
         ),
         Statement(
             "S3",
-            "softmax is the gradient of logsumexp: dx = dy · softmax(x)",
-            Equal(op.derived_vjp.inline(op.gradient(x)[i]), dy[()] * P(p[i])),
+            "softmax is the gradient of logsumexp: dx = dlse · softmax(x)",
+            Equal(op.derived_vjp.inline(op.gradient(x)[i]), dlse[()] * P(p[i])),
         ),
         Statement(
             "S4",
-            "ty = Σ_j softmax(x)[j] tx[j] is the Jacobian-vector product",
+            "tlse = Σ_j softmax(x)[j] tx[j] is the Jacobian-vector product",
             Equal(op.derived_jvp.inline(op.tangent(lse)[()]), total(j, P(p[j]) * tx[j])),
         ),
         Statement("S5", "⟨JVP·t, c⟩ = ⟨t, VJP·c⟩", Equal(*op.adjoint_identity())),
         Statement(
             "S6",
-            "Σ_i dx[i] = dy: the conservation law of the shift equivariance S1",
-            Equal(pairing(op, {x: lambda k: x[k] + t[()]}, t, 0), dy[()]),
+            "Σ_i dx[i] = dlse: the conservation law of the shift equivariance S1",
+            Equal(pairing(op, {x: lambda k: x[k] + t[()]}, t, 0), dlse[()]),
             law="gradient sum",
         ),
         Statement(

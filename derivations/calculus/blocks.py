@@ -9,28 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .expr import (
-    ZERO,
-    Add,
-    Affine,
-    Delta,
-    Dim,
-    Entry,
-    Expr,
-    Index,
-    Larger,
-    Mapped,
-    Max,
-    Place,
-    Predicate,
-    Size,
-    Sum,
-    Tensor,
-    children,
-    position,
-    rebuild,
-    refresh,
-)
+from .affine import Affine, position
+from .index import Dim, Index, Mapped
+from .nodes import ZERO, Add, Delta, Entry, Expr, Larger, Max, Place, Predicate, Size, Sum, Tensor
+from .traverse import children, rebuild, refresh
 
 Part = Literal[1, 2]
 
@@ -66,7 +48,8 @@ class Split:
         """The expression with the dimension cut; `at` says in which part each free index of it lies.
 
         Raises:
-            CannotSplit: the expression permutes the dimension, or a tensor has two axes of it.
+            CannotSplit: the expression permutes the dimension, a tensor has two axes of it, or `at` leaves out a free
+                index of it.
         """
         return refresh(self._apply(expr, dict(at or {})))
 
@@ -76,8 +59,8 @@ class Split:
                 return Add((Size(self.first), Size(self.second)))
             case Entry(tensor, indices):
                 return self._entry(tensor, indices, at)
-            case Delta(left, right) if left in at or right in at:
-                (part, one), (other, two) = at[left], at[right]
+            case Delta(left, right) if left.dim == self.dim:
+                (part, one), (other, two) = self._place(left, at), self._place(right, at)
                 return Delta(one, two) if part == other else ZERO
             case Predicate(affine):
                 return Predicate(self._affine(affine, at))
@@ -108,17 +91,22 @@ class Split:
             elif isinstance(ix, Mapped):
                 raise CannotSplit(f"{tensor.name} permutes {self.dim}")
             else:
-                which, new = at[ix]
+                which, new = self._place(ix, at)
                 moved.append(new)
         return Entry(tensor if which is None else self.tensor(tensor, which), tuple(moved))
+
+    def _place(self, index: Index, at: dict[Index, tuple[Part, Index]]) -> tuple[Part, Index]:
+        if index not in at:
+            raise CannotSplit(f"{index} is free: say in which part of {self.dim} it lies")
+        return at[index]
 
     def _affine(self, affine: Affine, at: dict[Index, tuple[Part, Index]]) -> Affine:
         moved = Affine((), affine.constant)
         for term, c in affine.terms:
             if isinstance(term, Dim):
                 target = position(self.first) + self.second if term == self.dim else position(term)
-            elif term in at:
-                which, new = at[term]
+            elif term.dim == self.dim:
+                which, new = self._place(term, at)
                 target = position(new) if which == 1 else position(self.first) + new
             else:
                 target = position(term)

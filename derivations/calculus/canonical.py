@@ -9,19 +9,18 @@ indices that are still alike are individualised one after the other, and the ord
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 
-from .expr import Index
-from .polynomial import Atom, Ix
+from .index import Index
+from .polynomial import Atom, Ix, Monomial, Rational, monomial_free
 
 MAX_LEAVES = 5_040  # orders tried inside a class of alike indices; beyond it equal products may look different
 
 
-def canonical_order(indices: frozenset[Index], powers: Mapping[Atom, Fraction]) -> list[Index]:
+def canonical_order(indices: frozenset[Index], powers: Mapping[Atom, Rational]) -> list[Index]:
     """The indices in canonical order."""
-    start = {index: index.dim.name for index in indices}
     if len(indices) == 1:
         return list(indices)
+    start = {index: index.dim.name for index in indices}
     best: tuple[str, list[Index]] | None = None
     leaves = 0
     stack = [_refine(start, powers)]
@@ -42,7 +41,7 @@ def canonical_order(indices: frozenset[Index], powers: Mapping[Atom, Fraction]) 
     return best[1]
 
 
-def _render(powers: Mapping[Atom, Fraction], names: Mapping[Ix, str]) -> str:
+def _render(powers: Mapping[Atom, Rational], names: Mapping[Ix, str]) -> str:
     return "·".join(sorted(f"{atom.render(names)}^{e}" for atom, e in powers.items()))
 
 
@@ -55,7 +54,7 @@ def _first_shared(colours: Mapping[Index, str]) -> list[Index] | None:
     return classes[shared[0]] if shared else None
 
 
-def _refine(colours: dict[Index, str], powers: Mapping[Atom, Fraction]) -> dict[Index, str]:
+def _refine(colours: dict[Index, str], powers: Mapping[Atom, Rational]) -> dict[Index, str]:
     """Colours made finer until the number of classes stays the same."""
     count = 0
     while count != len(set(colours.values())):
@@ -70,3 +69,21 @@ def _refine(colours: dict[Index, str], powers: Mapping[Atom, Fraction]) -> dict[
         if len(set(colours.values())) == len(colours):
             break
     return colours
+
+
+def components(indices: frozenset[Index], powers: Mapping[Atom, Rational]) -> list[frozenset[Index]]:
+    """The indices in groups that no factor connects: a sum over several groups is the product of their sums."""
+    groups = [frozenset({index}) for index in indices]
+    for atom in powers:
+        touched = [g for g in groups if not g.isdisjoint(atom.free)]
+        if len(touched) > 1:
+            groups = [g for g in groups if g not in touched] + [frozenset().union(*touched)]
+    return groups
+
+
+def anonymous(m: Monomial) -> tuple[str, str]:
+    """An order of monomials that depends on the names of indices as little as possible."""
+    nameless: dict[Ix, str] = {ix: ix.dim.name for ix in monomial_free(m)}
+    hidden = sorted(f"{a.render(nameless)}^{e}" for a, e in m)
+    shown = sorted(f"{a.render({})}^{e}" for a, e in m)
+    return "·".join(hidden), "·".join(shown)

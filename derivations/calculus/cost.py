@@ -13,8 +13,10 @@ from math import prod
 
 import sympy
 
-from .expr import Add, Const, Delta, Dim, Entry, Expr, Fn, Larger, Max, Mul, Pow, Predicate, Sum, children, tensors
+from .index import Dim
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Pow, Predicate, Sum
 from .program import Def, Program
+from .traverse import children, tensors
 
 FIXED_SIZE = 64  # the size at which fixed dimensions are compared when growth alone does not decide
 

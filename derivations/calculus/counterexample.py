@@ -4,28 +4,51 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import mpmath
 
-from .evaluate import DIGITS, Point, Undefined, all_indices, evaluator
-from .expr import Dim, Entry, Index, Mapped, Permutation, Tensor, dims_of, free_indices, tensors, walk
+from .evaluate import DIGITS, Evaluator, Point, Undefined, all_indices, evaluators
+from .index import Dim, Index, Mapped, Permutation
+from .nodes import Entry, Expr, Tensor
 from .statement import Claim, Counterexample, Equal
+from .traverse import dims_of, free_indices, tensors, walk
 
 AGREEMENT = mpmath.mpf(10) ** (10 - DIGITS)  # ten digits kept for the rounding of the evaluation itself
+# Where terms cancel, rounding can look like a difference, or like a denominator other than 0. A difference counts if it
+# is there with each of these numbers of digits, the values being the same with both.
+CONFIRMING_DIGITS = (4 * DIGITS, 8 * DIGITS)
 MAX_SIZE = 3  # largest size of a dimension
 DRAWS = 3  # draws of values for each choice of sizes in a search
 MAX_CHOICES = 100  # choices of sizes in a search, the smallest first
 
 
-def search(claim: Claim, seed: int, points: int | None = None) -> tuple[Counterexample | None, int]:
+class NameClash(ValueError):
+    """Two different tensors, dimensions or permutations of a claim have one name: no reader could tell them apart."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the independent evaluation saw: a counterexample if there is one, the number of places where the claim held,
+    and the line of the proof (its number) that had no value at such a place."""
+
+    counterexample: Counterexample | None
+    agreed: int
+    gap: int | None = None
+
+
+def search(claim: Claim, seed: int, points: int | None = None, lines: Sequence[Expr] = ()) -> Evidence:
     """A counterexample, the smallest sizes first, and the number of places where the claim was seen to hold.
 
     `points` limits the evaluation to so many points of random sizes; without it the sizes are gone through in order.
+    `lines` are intermediate expressions of a proof, each of which must have the value of the two sides.
+
+    Raises:
+        NameClash: two different things that the claim mentions have one name.
     """
-    trial = _Trial(claim)
+    trial = _Trial(claim, lines)
     agreed = 0
     rng = random.Random(seed)
     sizes_list = _random_sizes(trial.dims, points, rng) if points else _growing_sizes(trial.dims)
@@ -36,19 +59,25 @@ def search(claim: Claim, seed: int, points: int | None = None) -> tuple[Countere
             failing, good = trial.fails(Point(sizes, values, moved))
             agreed += good
             if failing is not None:
-                return _shrunk(trial, sizes, values, moved), agreed
-    return None, agreed
+                return Evidence(_shrunk(trial, sizes, values, moved), agreed, trial.gap)
+    return Evidence(None, agreed, trial.gap)
+
+
+Failure = tuple[dict[Index, int], list[mpmath.mpf]]  # where, and the values of the sides there
 
 
 class _Trial:
     """A claim with all that it mentions."""
 
-    def __init__(self, claim: Claim) -> None:
-        self.sides = (claim.left, claim.right) if isinstance(claim, Equal) else (claim.expr,)
+    def __init__(self, claim: Claim, lines: Sequence[Expr]) -> None:
+        sides = (claim.left, claim.right) if isinstance(claim, Equal) else (claim.expr,)
         given = claim.given if isinstance(claim, Equal) else ()
-        everything = (*self.sides, *given)
-        self.values = [evaluator(side) for side in self.sides]
-        self.conditions = [evaluator(predicate) for predicate in given]
+        everything = (*sides, *lines, *given)
+        compiled = evaluators(everything)
+        self.sides = compiled[: len(sides)]
+        self.lines = compiled[len(sides) : len(sides) + len(lines)]
+        self.conditions = compiled[len(sides) + len(lines) :]
+        self.gap: int | None = None
         self.dims = tuple(dict.fromkeys(d for e in everything for d in dims_of(e)))
         self.tensors = tuple(dict.fromkeys(t for e in everything for t in tensors(e)))
         self.permutations = tuple(
@@ -62,25 +91,52 @@ class _Trial:
             )
         )
         self.indices = tuple(dict.fromkeys(ix for e in everything for ix in free_indices(e)))
+        _require_distinct_names("dimensions", [dim.name for dim in self.dims])
+        _require_distinct_names("tensors", [tensor.name for tensor in self.tensors])
+        _require_distinct_names("permutations", [permutation.name for permutation in self.permutations])
 
-    def fails(self, point: Point) -> tuple[tuple[dict[Index, int], list[mpmath.mpf]] | None, int]:
-        """The first place where the claim is false, with the values of its sides; and where it held before."""
+    def fails(self, point: Point) -> tuple[Failure | None, int]:
+        """The first place where the claim is false, with the values of its sides; and the places where it held."""
         agreed = 0
         for at in all_indices(self.indices, point.sizes):
             try:
                 if any(condition(point, at) == 0 for condition in self.conditions):
                     continue
-                values = [value(point, at) for value in self.values]
+                values = [side(point, at) for side in self.sides]
             except Undefined:
                 continue
-            if _differ(values):
-                return (at, values), agreed
+            if _differ(values) and (confirmed := self._confirmed(self.sides, point, at)):
+                return (at, confirmed), agreed
+            for number, line in enumerate(self.lines):
+                try:
+                    pair = [values[0], line(point, at)]
+                except Undefined:
+                    self.gap = number
+                    continue
+                if _differ(pair) and (confirmed := self._confirmed([self.sides[0], line], point, at)):
+                    return (at, confirmed), agreed
             agreed += 1
         return None, agreed
 
+    def _confirmed(self, sides: Sequence[Evaluator], point: Point, at: dict[Index, int]) -> list[mpmath.mpf]:
+        """The values with more digits, if they still differ and do not depend on the number of digits; else nothing."""
+        sharp = [replace(point, digits=digits, memo={}) for digits in CONFIRMING_DIGITS]
+        try:
+            values = [[side(where, at) for where in sharp] for side in sides]
+        except Undefined:
+            return []
+        last = [with_digits[-1] for with_digits in values]
+        return last if _differ(last) and not any(map(_differ, values)) else []
+
+
+def _require_distinct_names(what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise NameClash(f"two different {what} are called {name!r}")
+
 
 def _differ(values: list[mpmath.mpf]) -> bool:
-    with mpmath.workdps(DIGITS):
+    with mpmath.workdps(max(CONFIRMING_DIGITS)):
         if len(values) == 1:
             return bool(values[0] < -AGREEMENT)
         left, right = values

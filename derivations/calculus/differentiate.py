@@ -14,31 +14,12 @@ from fractions import Fraction
 
 import sympy
 
-from .expr import (
-    ZERO,
-    Add,
-    Const,
-    Delta,
-    Entry,
-    Expr,
-    Fn,
-    Index,
-    Larger,
-    Mapped,
-    Max,
-    Mul,
-    Pow,
-    Subscript,
-    Sum,
-    Tensor,
-    refresh,
-    rename,
-    tensors,
-    walk,
-)
+from .index import Index, Mapped, Subscript
+from .nodes import ZERO, Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Pow, Sum, Tensor
 from .normal_form import is_zero, normal_form
 from .program import Def, Program
 from .tidy import tidy
+from .traverse import refresh, rename, tensors, walk
 
 
 class NotDifferentiable(ValueError):
@@ -71,6 +52,8 @@ def elementwise_derivative(name: str, argument: Expr) -> Expr:
 def _from_sympy(value: sympy.Expr, x: sympy.Symbol, argument: Expr) -> Expr:
     if value == x:
         return argument
+    if value == sympy.pi:
+        return Fn("acos", Const(Fraction(-1)))
     if value.is_Rational:
         return Const(Fraction(int(value.p), int(value.q)))
     if value.is_Add:
@@ -153,7 +136,7 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
     New inputs are `d` + output name; new outputs are `d` + input name, for the real inputs in `wrt` (default all).
 
     Raises:
-        NotDifferentiable: a maximum whose gradient is not shown to vanish.
+        NotDifferentiable: a maximum whose gradient is not shown to vanish; no output depends on these inputs.
     """
     inputs = tuple(t for t in (wrt if wrt is not None else program.inputs) if t.kind != "boolean")
     active = _reached_from(program, inputs)
@@ -162,9 +145,9 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
     adjoints = _Adjoints(active)
     steps: list[Def] = []
     defined: set[Tensor] = set(cotangents)
-    for output in program.outputs:
-        if output not in active:
-            raise NotDifferentiable(f"{output.name} does not depend on any real input")
+    if not active.intersection(program.outputs):
+        names = ", ".join(output.name for output in program.outputs)
+        raise NotDifferentiable(f"{program.name}: {names} depends on no real input")
     for step in reversed(program.steps):
         tensor = step.tensor
         if tensor not in active:
@@ -189,7 +172,9 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
         if value is not None:
             steps.append(Def(gradients[tensor][step.indices], tidy(value)))
             defined.add(gradients[tensor])
-        adjoints.visit(step.value, gradients[tensor][step.indices], step.indices)
+        # New indices: the definition that reads this gradient may use the same ones, and they become bound here.
+        fresh = tuple(index.fresh() for index in step.indices)
+        adjoints.visit(step.at(*fresh), gradients[tensor][fresh], fresh)
     for tensor in inputs:
         indices = axis_indices(program, tensor)
         parts = [c.at(indices) for c in adjoints.found.get(tensor, [])]
@@ -286,6 +271,10 @@ def jvp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
         active.add(step.tensor)
         value = tangent(step.value, frozenset(active), tangents)
         steps.append(Def(tangents[step.tensor][step.indices], tidy(value)))
+    for output in program.outputs:
+        if output not in active:
+            indices = tuple(Index(d.name + "_", d) for d in output.dims)
+            steps.append(Def(tangents[output][indices], ZERO, "depends on no input that moves"))
     return program.extended(
         f"{program.name}_jvp", [tangents[t] for t in inputs], steps, [tangents[t] for t in program.outputs]
     )

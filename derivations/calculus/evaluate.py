@@ -6,39 +6,21 @@ This is the checker of the checker. It reads the same expressions as the normal 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
+from operator import mul
 
 import mpmath
 
-from .expr import (
-    Add,
-    Affine,
-    Const,
-    Delta,
-    Dim,
-    Entry,
-    Expr,
-    Fn,
-    Index,
-    Larger,
-    Mapped,
-    Max,
-    Mul,
-    Permutation,
-    Place,
-    Pow,
-    Predicate,
-    Size,
-    Subscript,
-    Sum,
-    Tensor,
-    children,
-    own_indices,
-)
+from .affine import Affine
+from .index import Dim, Index, Mapped, Permutation, Subscript
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum, Tensor
+from .traverse import children, own_indices
 
 DIGITS = 50
+ONE = mpmath.mpf(1)
 
 Array = Mapping[tuple[int, ...], Fraction]
 
@@ -47,17 +29,22 @@ class Undefined(Exception):
     """The expression has no value here: a division by zero, a logarithm or root of a negative number."""
 
 
+class UnknownFunction(ValueError):
+    """An elementwise function of this name is not known to mpmath."""
+
+
 @dataclass
 class Point:
-    """Sizes of the dimensions and values of the tensors."""
+    """Sizes of the dimensions, values of the tensors, and the digits with which everything is computed."""
 
     sizes: Mapping[Dim, int]
     values: Mapping[Tensor, Array]
     permutations: Mapping[Permutation, tuple[int, ...]] = field(default_factory=dict)
-    memo: dict[tuple[int, ...], mpmath.mpf] = field(default_factory=dict)
+    digits: int = DIGITS
+    memo: dict[tuple[Hashable, ...], mpmath.mpf] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        with mpmath.workdps(DIGITS):
+        with mpmath.workdps(self.digits):
             self.floats = {
                 tensor: {cell: _float(value) for cell, value in array.items()} for tensor, array in self.values.items()
             }
@@ -71,52 +58,99 @@ def evaluator(expr: Expr) -> Evaluator:
 
     The function raises `Undefined` where the expression has no value.
     """
-    counter = itertools.count()
-    with mpmath.workdps(DIGITS):
-        inner = _compile(expr, counter)[0]
+    return evaluators((expr,))[0]
 
+
+def evaluators(exprs: Sequence[Expr]) -> list[Evaluator]:
+    """`evaluator` of each of some expressions that are evaluated at the same points.
+
+    What they have in common (up to the names of bound indices) is computed once a point.
+    """
+    compiler = _Compiler()
+    return [_at_precision_of_point(compiler.compile(expr)[0]) for expr in exprs]
+
+
+def _at_precision_of_point(inner: Evaluator) -> Evaluator:
     def evaluate(point: Point, at: dict[Index, int]) -> mpmath.mpf:
-        with mpmath.workdps(DIGITS):
+        with mpmath.workdps(point.digits):
             return inner(point, at)
 
-    point_free: Evaluator = evaluate
-    return point_free
+    return evaluate
 
 
 def _float(value: Fraction) -> mpmath.mpf:
     return mpmath.mpf(value.numerator) / value.denominator
 
 
-def _compile(expr: Expr, counter: Iterator[int]) -> tuple[Evaluator, tuple[Index, ...]]:
-    """The evaluator of a node with its free indices; what costs a sum or a function is remembered for each point."""
-    parts = [_compile(part, counter) for part in children(expr)]
-    free: dict[Index, None] = dict.fromkeys(own_indices(expr))
-    for _, indices in parts:
-        free.update(dict.fromkeys(indices))
-    if isinstance(expr, Sum | Max):
-        free.pop(expr.index, None)
-    compute = _node(expr, [part for part, _ in parts])
-    indices = tuple(free)
-    if not isinstance(expr, Sum | Max | Fn | Pow):
-        return compute, indices
-    number = next(counter)
+class _Compiler:
+    """Turns expressions into functions; two expressions that differ in the names of indices alone share a number,
+    under which their values are remembered at each point."""
 
-    def remembered(point: Point, at: dict[Index, int]) -> mpmath.mpf:
-        key = (id(compute), number, *(at[index] for index in indices))
-        value = point.memo.get(key)
-        if value is None:
-            value = point.memo[key] = compute(point, at)
-        return value
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[Hashable, ...], int] = {}
 
-    return remembered, indices
+    def compile(self, expr: Expr) -> tuple[Evaluator, tuple[Index, ...], int]:
+        """The evaluator of a node, its free indices in order of first appearance, and the number of its shape."""
+        parts = [self.compile(part) for part in children(expr)]
+        found: dict[Index, None] = dict.fromkeys(own_indices(expr))
+        for _, indices, _ in parts:
+            found.update(dict.fromkeys(indices))
+        place = {index: k for k, index in enumerate(found)}
+        shape = (
+            type(expr),
+            *_own(expr, place),
+            *((number, tuple(place[index] for index in indices)) for _, indices, number in parts),
+        )
+        number = self.numbers.setdefault(shape, len(self.numbers))
+        if isinstance(expr, Sum | Max):
+            found.pop(expr.index, None)
+        free = tuple(found)
+        compute = _node(expr, [part for part, _, _ in parts])
+        if isinstance(expr, Sum | Max | Fn | Pow):
+            compute = self._remembered(compute, number, free)
+        return compute, free, number
+
+    def _remembered(self, compute: Evaluator, number: int, free: tuple[Index, ...]) -> Evaluator:
+        def remembered(point: Point, at: dict[Index, int]) -> mpmath.mpf:
+            key = (self, number, *[at[index] for index in free])
+            value = point.memo.get(key)
+            if value is None:
+                value = point.memo[key] = compute(point, at)
+            return value
+
+        return remembered
+
+
+def _own(expr: Expr, place: Mapping[Index, int]) -> tuple[Hashable, ...]:
+    """What a node says besides its sub-expressions, its indices given by their places."""
+    match expr:
+        case Const(value):
+            return (value,)
+        case Size(dim):
+            return (dim,)
+        case Entry(tensor, indices):
+            where = ((ix.permutation, place[ix.index]) if isinstance(ix, Mapped) else place[ix] for ix in indices)
+            return (tensor, *where)
+        case Pow(_, exponent):
+            return (exponent,)
+        case Fn(name, _):
+            return (name,)
+        case Sum(index, _) | Max(index, _, _):
+            return (index.dim, place.get(index))
+        case Delta(left, right):
+            return (place[left], place[right])
+        case Predicate(affine) | Place(affine):
+            terms = ((place[t] if isinstance(t, Index) else t, c) for t, c in affine.terms)
+            return (affine.constant, *terms)
+        case _:
+            return ()
 
 
 def _node(expr: Expr, parts: list[Evaluator]) -> Evaluator:
     """The rule of one node; every sum is unrolled."""
     match expr:
         case Const(value):
-            number = _float(value)
-            return lambda point, at: number
+            return lambda point, at: _float(value)
         case Size(dim):
             return lambda point, at: mpmath.mpf(point.sizes[dim])
         case Entry(tensor, indices):
@@ -124,7 +158,7 @@ def _node(expr: Expr, parts: list[Evaluator]) -> Evaluator:
         case Add():
             return lambda point, at: mpmath.fsum([part(point, at) for part in parts])
         case Mul():
-            return lambda point, at: mpmath.fprod([part(point, at) for part in parts])
+            return lambda point, at: reduce(mul, [part(point, at) for part in parts], ONE)
         case Pow(_, exponent):
             return lambda point, at: _power(parts[0](point, at), exponent)
         case Fn(name, _):
@@ -183,8 +217,14 @@ def _apply(name: str, argument: mpmath.mpf) -> mpmath.mpf:
         raise Undefined("a logarithm of a number that is not positive")
     function = getattr(mpmath, name, None)
     if function is None:
-        raise TypeError(f"no function named {name!r} in mpmath")
-    return function(argument)
+        raise UnknownFunction(f"there is no function {name!r} to evaluate")
+    try:
+        value = function(argument)
+    except (ValueError, ZeroDivisionError) as problem:
+        raise Undefined(f"{name} has a pole here") from problem
+    if not isinstance(value, mpmath.mpf) or not mpmath.isfinite(value):
+        raise Undefined(f"{name} has no real value here")
+    return value
 
 
 def all_indices(indices: tuple[Index, ...], sizes: Mapping[Dim, int]) -> list[dict[Index, int]]:

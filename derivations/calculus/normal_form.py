@@ -7,42 +7,12 @@ Both are sound; neither is complete, so a difference that is not shown to be zer
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 
-from .algebra import (
-    delta,
-    exponential,
-    function,
-    larger,
-    max_over,
-    monomial,
-    multiply,
-    open_sum,
-    power,
-    predicate,
-    product_of,
-    rename,
-    sum_over,
-)
-from .expr import (
-    Add,
-    Const,
-    Delta,
-    Dim,
-    Entry,
-    Expr,
-    Fn,
-    Index,
-    Larger,
-    Mapped,
-    Max,
-    Mul,
-    Place,
-    Pow,
-    Predicate,
-    Size,
-    Sum,
-)
+from .functions import exponential, function
+from .index import Dim, Index, Mapped
+from .indicators import delta, index_order, predicate
+from .largest import larger
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
 from .polynomial import (
     ZERO_POLY,
     Atom,
@@ -50,6 +20,7 @@ from .polynomial import (
     Ix,
     Monomial,
     Poly,
+    Rational,
     atom_poly,
     constant,
     entry_atom,
@@ -58,12 +29,19 @@ from .polynomial import (
     total_poly,
 )
 from .predicates import Form, holds, infeasible, make_form, reduced
+from .products import monomial, multiply, power, product_of
+from .sums import max_over, open_sum, rename, rename_powers, sum_over
 
 MAX_CLEARINGS = 12  # denominators cleared one after the other before giving up
 
 
 def normal_form(expr: Expr) -> Poly:
-    """The normal form of an expression."""
+    """The normal form of an expression.
+
+    Raises:
+        NoValue: the expression has no value anywhere.
+        TooLarge: the normal form has too many terms.
+    """
     match expr:
         case Const(value):
             return constant(value)
@@ -74,7 +52,7 @@ def normal_form(expr: Expr) -> Poly:
             return atom_poly(entry_atom(tensor, tuple(moved)))
         case Place(affine):
             parts = [
-                atom_poly(size_atom(term) if isinstance(term, Dim) else place_atom(term)).scaled(Fraction(c))
+                atom_poly(size_atom(term) if isinstance(term, Dim) else place_atom(term)).scaled(c)
                 for term, c in affine.terms
             ]
             return total_poly([constant(affine.constant), *parts])
@@ -108,22 +86,27 @@ def is_zero(poly: Poly) -> bool:
         denominator = _denominator(poly)
         if denominator is None:
             return False
-        atom, lowest = denominator
-        poly = multiply(poly, monomial({atom: Fraction(-lowest)}))
+        poly = _times_power(poly, *denominator)
     return not poly
 
 
+def _times_power(poly: Poly, atom: Atom, exponent: int) -> Poly:
+    """Each term times a power of an atom, merged with the powers that are there before anything is expanded."""
+    terms = [(dict(m), c) for m, c in poly.terms.items()]
+    return total_poly([monomial({**powers, atom: powers.get(atom, 0) + exponent}).scaled(c) for powers, c in terms])
+
+
 def _denominator(poly: Poly) -> tuple[Atom, int] | None:
-    """An outermost power of a sum with a negative exponent, and the whole number that clears it."""
-    lowest: dict[Atom, Fraction] = {}
+    """An outermost power of a sum with a negative exponent, and the whole exponent that clears it."""
+    lowest: dict[Atom, Rational] = {}
     for m in poly.terms:
         for atom, e in m:
             if atom.kind == "pow" and e < 0:
-                lowest[atom] = min(lowest.get(atom, Fraction(0)), e)
+                lowest[atom] = min(lowest.get(atom, 0), e)
     if not lowest:
         return None
     atom = min(lowest, key=lambda a: a.render({}))
-    return atom, lowest[atom].numerator // lowest[atom].denominator
+    return atom, -(lowest[atom].numerator // lowest[atom].denominator)
 
 
 def equal(left: Expr, right: Expr, given: Iterable[Form] = ()) -> bool:
@@ -136,12 +119,20 @@ def equal(left: Expr, right: Expr, given: Iterable[Form] = ()) -> bool:
 def refine(poly: Poly, facts: tuple[Form, ...]) -> Poly:
     """A polynomial simplified where some predicates hold: what they decide becomes 0 or 1, at any depth.
 
-    Inside a product, the predicates that multiply it are facts for its other factors.
+    Inside a product, the predicates that multiply it are facts for its other factors, and so is the equality of the two
+    indices of a delta.
     """
     return total_poly(_refine_term(m, facts).scaled(c) for m, c in poly.terms.items())
 
 
 def _refine_term(m: Monomial, facts: tuple[Form, ...]) -> Poly:
+    for atom, _ in m:
+        if atom.kind == "delta":
+            left, right = sorted(atom.args[0], key=index_order)
+            rest = {other: e for other, e in m if other is not atom}
+            if any(right in other.free for other in rest):
+                product = multiply(atom_poly(atom), rename_powers(rest, {right: left}))
+                return refine(product, facts)
     own = list(dict.fromkeys(reduced(atom.args, facts) for atom, _ in m if atom.kind == "pred"))
     if infeasible([*facts, *own]):
         return ZERO_POLY

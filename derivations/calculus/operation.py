@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .differentiate import jvp, vjp
-from .expr import Entry, Expr, Index, Replacement, Tensor
+from .index import Index
+from .nodes import Entry, Expr, Tensor
 from .program import Program
 from .simplify import simplify
 from .statement import Statement
+from .traverse import Replacement
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,13 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
-from .expr import Dim, Index, Permutation, Tensor
+from .index import Dim, Index, Permutation
+from .nodes import Tensor
+
+
+def magnitude(value: Rational) -> Rational:
+    """The absolute value."""
+    return value if value >= 0 else -value
 
 
 class Bound(NamedTuple):
@@ -35,6 +41,14 @@ class Image(NamedTuple):
 
 
 Ix = Index | Bound | Image
+Rational = int | Fraction  # whole numbers are ints, which are faster; `/` and `**` are used on fractions alone
+
+
+def rational(value: Rational) -> Rational:
+    """A rational number, as an int if it is whole."""
+    return value.numerator if value.denominator == 1 else value
+
+
 AtomKind = Literal["entry", "size", "place", "const", "delta", "pred", "exp", "fn", "max", "larger", "sum", "pow"]
 
 
@@ -47,13 +61,16 @@ class Atom:
     sum (bounds, monomial); pow (polynomial base; the exponent is the atom's own).
     """
 
-    __slots__ = ("_hash", "_key", "args", "free", "kind", "top")
+    __slots__ = ("_hash", "_key", "args", "boolean", "free", "kind", "plain", "top")
 
     def __init__(self, kind: AtomKind, args: tuple[Any, ...], free: frozenset[Ix], top: int) -> None:
         self.kind = kind
         self.args = args
         self.free = free
         self.top = top
+        # A boolean atom is 0 or 1, so that its positive powers are itself; a plain one has no rule in a product.
+        self.boolean = kind in ("delta", "pred") or (kind == "entry" and args[0].kind == "boolean")
+        self.plain = not self.boolean and kind not in ("const", "pow")
         self._hash = hash((kind, args))
         self._key: str | None = None
 
@@ -116,7 +133,7 @@ class Atom:
         return self.render({})
 
 
-Monomial = frozenset[tuple[Atom, Fraction]]
+Monomial = frozenset[tuple[Atom, Rational]]
 UNIT: Monomial = frozenset()
 
 
@@ -138,10 +155,11 @@ def monomial_top(monomial: Monomial) -> int:
 class Poly:
     """A sum of rational multiples of monomials; no coefficient is zero."""
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_free", "_hash", "terms")
 
-    def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
+    def __init__(self, terms: Mapping[Monomial, Rational]) -> None:
         self.terms = dict(terms)
+        self._free: frozenset[Ix] | None = None
         self._hash: int | None = None
 
     def __hash__(self) -> int:
@@ -166,12 +184,12 @@ class Poly:
         return Poly(terms)
 
     def __neg__(self) -> Poly:
-        return self.scaled(Fraction(-1))
+        return self.scaled(-1)
 
     def __sub__(self, other: Poly) -> Poly:
         return self + (-other)
 
-    def scaled(self, factor: Fraction) -> Poly:
+    def scaled(self, factor: Rational) -> Poly:
         """Every coefficient multiplied by a rational number."""
         if factor == 1:
             return self
@@ -180,14 +198,16 @@ class Poly:
     @property
     def free(self) -> frozenset[Ix]:
         """The free indices."""
-        return frozenset().union(*(monomial_free(m) for m in self.terms))
+        if self._free is None:
+            self._free = frozenset().union(*(monomial_free(m) for m in self.terms))
+        return self._free
 
     @property
     def top(self) -> int:
         """One more than the highest bound number that occurs inside."""
         return max((monomial_top(m) for m in self.terms), default=0)
 
-    def single(self) -> tuple[Monomial, Fraction] | None:
+    def single(self) -> tuple[Monomial, Rational] | None:
         """The only term, if there is exactly one."""
         return next(iter(self.terms.items())) if len(self.terms) == 1 else None
 
@@ -199,32 +219,49 @@ class Poly:
         return self.render({}) or "0"
 
 
-def constant(value: Fraction | int) -> Poly:
+def constant(value: Rational) -> Poly:
     """A rational number as a polynomial."""
-    return Poly({UNIT: Fraction(value)} if value else {})
+    return Poly({UNIT: rational(value)} if value else {})
 
 
 ZERO_POLY = constant(0)
 ONE_POLY = constant(1)
 
 
-def atom_poly(atom: Atom, exponent: Fraction | int = 1) -> Poly:
-    """One atom to a power, as a polynomial (no simplification)."""
-    return Poly({frozenset({(atom, Fraction(exponent))}): Fraction(1)})
+def atom_poly(atom: Atom) -> Poly:
+    """One atom as a polynomial."""
+    return Poly({frozenset(((atom, 1),)): 1})
 
 
 def total_poly(parts: Iterable[Poly]) -> Poly:
     """The sum of polynomials."""
-    result = ZERO_POLY
+    terms: dict[Monomial, Rational] = {}
     for part in parts:
-        result = result + part
-    return result
+        accumulate(terms, part, 1)
+    return Poly(terms)
+
+
+def accumulate(terms: dict[Monomial, Rational], addend: Poly, factor: Rational) -> None:
+    """Adds a multiple of a polynomial to the terms of another."""
+    for monomial, c in addend.terms.items():
+        value = c * factor
+        if monomial in terms:
+            value = terms[monomial] + value
+        if value:
+            terms[monomial] = value
+        else:
+            terms.pop(monomial, None)
+
+
+def product_terms(powers: Mapping[Atom, Rational], coefficient: Rational = 1) -> Poly:
+    """A product of powers as it stands, without any rule applied."""
+    return Poly({frozenset(powers.items()): coefficient})
 
 
 def entry_atom(tensor: Tensor, indices: tuple[Ix, ...]) -> Atom:
     """An entry of a tensor."""
-    inner = frozenset(ix.ix for ix in indices if isinstance(ix, Image))
-    return Atom("entry", (tensor, indices), frozenset(indices) | inner, 0)
+    inner = [ix.ix for ix in indices if isinstance(ix, Image)]
+    return Atom("entry", (tensor, indices), frozenset((*indices, *inner)), 0)
 
 
 def place_atom(ix: Ix) -> Atom:
@@ -263,12 +300,8 @@ def is_positive(atom: Atom) -> bool:
             return False
 
 
-def is_nonnegative_power(atom: Atom, exponent: Fraction) -> bool:
+def is_nonnegative_power(atom: Atom, exponent: Rational) -> bool:
     """Whether a power of an atom is never negative."""
     if exponent.denominator == 1 and exponent.numerator % 2 == 0:
         return True
-    if atom.kind in ("delta", "pred"):
-        return True
-    if atom.kind == "entry" and atom.args[0].kind == "boolean":
-        return True
-    return is_positive(atom)
+    return atom.boolean or is_positive(atom)

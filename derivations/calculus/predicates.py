@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import product
 
-from .expr import Dim
+from .index import Dim
 from .polynomial import Ix
 
 Term = Ix | Dim

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from .expr import Entry, Expr, Index, Replacement, Subscript, Tensor, free_indices, rename, substitute, tensors
+from .index import Index, Subscript
+from .nodes import Entry, Expr, Tensor
+from .traverse import Replacement, free_indices, graft, refresh, refreshing, rename, tensors
 
 
 class ProgramError(ValueError):
@@ -27,6 +29,10 @@ class Def:
     label: str = ""
     within: tuple[int, int] | None = None
     alternatives: tuple[Expr, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Bound indices are renamed on entry, so that no expression of the caller's can mention one of them.
+        object.__setattr__(self, "value", refresh(self.value))
 
     @property
     def tensor(self) -> Tensor:
@@ -101,13 +107,16 @@ class Program:
         keep: frozenset[Tensor] = frozenset(),
     ) -> Expr:
         """`expr` in terms of the inputs (and the tensors in `keep`), with inputs replaced by other expressions."""
-        replacements: dict[Tensor, Replacement] = dict(inputs or {})
+        replacements: dict[Tensor, Replacement] = {t: refreshing(value) for t, value in (inputs or {}).items()}
+        needed = set(tensors(expr))
+        for step in reversed(self.steps):
+            if step.tensor in needed and step.tensor not in keep:
+                needed |= set(tensors(step.value))
         for step in self.steps:
-            if step.tensor in keep or step.tensor in replacements:
+            if step.tensor not in needed or step.tensor in keep or step.tensor in replacements:
                 continue
-            value = substitute(step.value, replacements)
-            replacements[step.tensor] = _definition(step.indices, value)
-        return substitute(expr, replacements)
+            replacements[step.tensor] = _definition(step.indices, graft(step.value, replacements))
+        return graft(refresh(expr), replacements)
 
     def extended(self, name: str, inputs: Sequence[Tensor], steps: Sequence[Def], outputs: Sequence[Tensor]) -> Program:
         """A program that goes on after this one."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from .algebra import TooLarge
-from .counterexample import search
-from .expr import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
+from .counterexample import NameClash, search
+from .evaluate import UnknownFunction
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
 from .normal_form import equal, normal_form
 from .polynomial import UNIT, is_nonnegative_power
 from .predicates import Form, make_form
+from .products import NoValue, TooLarge
 from .statement import Claim, Equal, NonNegative, Result, Statement
 
 POINTS = 8  # points of independent evaluation for a statement that the normal form proves
@@ -28,33 +29,38 @@ class Contradiction(AssertionError):
 
 
 def prove(statement: Statement, seed: int = 0) -> Result:
-    """Decide a statement."""
+    """Decide a statement.
+
+    Raises:
+        Contradiction: the normal form proves what the independent evaluation refutes.
+    """
     start = time.perf_counter()
     checks = 0
-    status = "proved"
     reason = ""
     for number, claim in enumerate(statement.claims):
-        try:
-            failure = _decide(claim, _chain(statement, claim) if number == 0 else _ends(claim))
-        except TooLarge as problem:
-            failure = f"the normal form grew too large: {problem}"
+        lines = _chain(statement, claim) if number == 0 else _ends(claim)
+        failure = decide(claim, lines)
         proved = failure == ""
-        found, agreed = search(claim, seed, POINTS if proved else None)
-        checks += agreed
-        if found is not None:
+        between = [expr for expr, _ in (lines[1:-1] if isinstance(claim, Equal) else lines[1:])] if proved else []
+        try:
+            evidence = search(claim, seed, POINTS if proved else None, between)
+        except (NameClash, UnknownFunction) as problem:
+            reason = reason or f"it cannot be evaluated: {problem}"
+            continue
+        checks += evidence.agreed
+        if evidence.counterexample is not None:
             if proved:
-                raise Contradiction(f"{statement.label} {statement.name}: proved, yet at {found.lines()}")
+                shown = "; ".join(evidence.counterexample.lines())
+                raise Contradiction(f"{statement.label} {statement.name}: proved, yet at {shown}")
             seconds = time.perf_counter() - start
-            return Result(statement, "refuted", seconds, checks, failure, found)
-        if proved and agreed == 0:
-            status, reason = (
-                "open",
-                "the independent evaluation found no point at which both sides are defined",
-            )
-        if not proved:
-            status, reason = "open", failure
+            return Result(statement, "refuted", seconds, checks, failure, evidence.counterexample)
+        if proved and evidence.agreed == 0:
+            failure = "the independent evaluation found no point at which both sides are defined"
+        elif evidence.gap is not None:
+            failure = f"the step {between[evidence.gap]} has no value where the two sides have one"
+        reason = reason or failure
     seconds = time.perf_counter() - start
-    return Result(statement, "proved" if status == "proved" else "open", seconds, checks, reason)
+    return Result(statement, "open" if reason else "proved", seconds, checks, reason)
 
 
 def _ends(claim: Claim) -> list[tuple[Expr, str]]:
@@ -74,9 +80,21 @@ def chain_of(statement: Statement) -> list[tuple[Expr, str]]:
     return _chain(statement, statement.claim)
 
 
-def _decide(claim: Claim, lines: list[tuple[Expr, str]]) -> str:
-    """Empty if every line follows from the one before; else what does not."""
-    given = _facts(claim.given) if isinstance(claim, Equal) else ()
+def decide(claim: Claim, lines: Sequence[tuple[Expr, str]] | None = None) -> str:
+    """What the normal form alone says of a claim: nothing if every line follows from the one before, else why not.
+
+    `lines` are the expressions of a chain from one side to the other, each with its reason; by default the two sides.
+    """
+    try:
+        return _undecided(claim, _ends(claim) if lines is None else lines)
+    except TooLarge as problem:
+        return f"the normal form grew too large: {problem}"
+    except NoValue as problem:
+        return f"a side has no value anywhere: {problem}"
+
+
+def _undecided(claim: Claim, lines: Sequence[tuple[Expr, str]]) -> str:
+    given = facts(claim.given) if isinstance(claim, Equal) else ()
     for (left, _), (right, reason) in itertools.pairwise(lines):
         if not equal(left, right, given):
             return f"the step “{reason}” is not shown by the normal form: {left} = {right}"
@@ -85,7 +103,8 @@ def _decide(claim: Claim, lines: list[tuple[Expr, str]]) -> str:
     return ""
 
 
-def _facts(given: Iterable[Predicate]) -> tuple[Form, ...]:
+def facts(given: Iterable[Predicate]) -> tuple[Form, ...]:
+    """The hypotheses of a claim as the normal form takes them."""
     return tuple(make_form(p.affine.terms, p.affine.constant) for p in given)
 
 

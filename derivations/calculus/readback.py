@@ -6,30 +6,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from functools import reduce
 
-from .expr import (
-    ONE,
-    Add,
-    Const,
-    Delta,
-    Dim,
-    Entry,
-    Expr,
-    Fn,
-    Index,
-    Larger,
-    Mapped,
-    Max,
-    Mul,
-    Place,
-    Pow,
-    Predicate,
-    Size,
-    Subscript,
-    Sum,
-    Tensor,
-)
-from .expr import Affine as AffineForm
-from .polynomial import Atom, Bound, Image, Ix, Monomial, Poly
+from .affine import Affine as AffineForm
+from .index import Dim, Index, Mapped, Subscript
+from .nodes import ONE, Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum, Tensor
+from .polynomial import Atom, Bound, Image, Ix, Monomial, Poly, Rational
 from .tidy import tidy
 
 Order = Mapping[Tensor, int]
@@ -50,15 +30,15 @@ class Reader:
         )
         return tidy(Add(tuple(self.term(m, c, inner) for m, c in terms)))
 
-    def term(self, m: Monomial, coefficient: Fraction, bound: Mapping[Bound, Index]) -> Expr:
+    def term(self, m: Monomial, coefficient: Rational, bound: Mapping[Bound, Index]) -> Expr:
         """A monomial as a product: numbers, then scalars, then tensors in the order of the program."""
-        factors: list[Expr] = [Const(coefficient)] if coefficient != 1 else []
+        factors: list[Expr] = [Const(Fraction(coefficient))] if coefficient != 1 else []
         logs: list[tuple[Expr, Fraction]] = []
         for atom, e in sorted(m, key=lambda item: (self._atom_rank(item[0]), repr(item[0]))):
             if atom.kind == "exp":
-                logs.append((self.term(atom.args[0], Fraction(1), bound), e))
+                logs.append((self.term(atom.args[0], 1, bound), Fraction(e)))
             else:
-                factors.append(Pow(self.atom(atom, bound), e) if e != 1 else self.atom(atom, bound))
+                factors.append(Pow(self.atom(atom, bound), Fraction(e)) if e != 1 else self.atom(atom, bound))
         if logs:
             logs.sort(key=lambda item: item[1] < 0)
             argument = Add(tuple(Mul((Const(e), inner)) for inner, e in logs))
@@ -108,7 +88,7 @@ class Reader:
                 )
                 return Predicate(AffineForm(terms, args[1]))
             case "exp":
-                return Fn("exp", self.term(args[0], Fraction(1), bound))
+                return Fn("exp", self.term(args[0], 1, bound))
             case "fn":
                 return Fn(args[0], self.poly(args[1], bound))
             case "pow":
@@ -122,7 +102,7 @@ class Reader:
                 return Max(index, self.poly(args[1], inner), self.poly(args[2], inner))
             case "sum":
                 inner = {**bound, **{b: Index(self.names.get(b.dim, "k"), b.dim) for b in args[0]}}
-                body = self.term(args[1], Fraction(1), inner)
+                body = self.term(args[1], 1, inner)
                 for b in args[0]:
                     body = Sum(inner[b], body)
                 return body

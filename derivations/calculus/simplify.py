@@ -12,16 +12,18 @@ Four rewritings, each of them an equality that is proved by the normal form when
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 
-from .algebra import monomial, multiply, open_sum, power, rename_powers, sum_over
 from .cost import definition_cost, growth
-from .expr import Add, Dim, Entry, Expr, Index, Mul, Sum, Tensor, children, dims_of, tensors, walk
+from .index import Dim, Index
+from .nodes import Add, Entry, Expr, Mul, Sum, Tensor
 from .normal_form import is_zero, normal_form
-from .polynomial import UNIT, Atom, Ix, Monomial, Poly, atom_poly, entry_atom, monomial_free
+from .polynomial import UNIT, Atom, Ix, Monomial, Poly, Rational, atom_poly, entry_atom, magnitude, monomial_free
+from .products import monomial, multiply, power
 from .program import Def, Program
 from .readback import Reader
+from .sums import open_sum, rename_powers, sum_over
 from .tidy import tidy
+from .traverse import children, dims_of, tensors, walk
 
 ROW_NAME = "delta"  # what FlashAttention calls D
 
@@ -35,7 +37,7 @@ def simplify(program: Program, given: Program) -> Program:
     known = list(given.steps)
     derived = [step for step in program.steps if step.tensor not in given.defined]
     raw = _inlined(program, derived)
-    reader = _reader(program)
+    reader = reader_of(program)
     done: list[Def] = []
     for step in raw:
         definitions = [*known, *done]
@@ -57,7 +59,8 @@ def _require_equal(before: Program, after: Program) -> None:
             raise NotEqual(f"{before.name}: the simplified {tensor.name} is not shown to equal the derived one")
 
 
-def _reader(program: Program) -> Reader:
+def reader_of(program: Program) -> Reader:
+    """Reads normal forms back with the index names and the order of tensors of a program."""
     names: dict[Dim, str] = {}
     for step in program.steps:
         for node in (step.target, *walk(step.value)):
@@ -177,7 +180,7 @@ def _fold_term(m: Monomial, definitions: list[Def], *, with_sums: bool) -> Poly:
     """One term with every definition that occurs in it replaced by its name."""
     flat, binders = _flatten(m)
     if flat is None:
-        return Poly({m: Fraction(1)})
+        return Poly({m: 1})
     for step in definitions:
         pattern = normal_form(step.value).single()
         if pattern is None or pattern[0] == UNIT or pattern[1] != 1:
@@ -197,7 +200,7 @@ def _fold_term(m: Monomial, definitions: list[Def], *, with_sums: bool) -> Poly:
                     del flat[actual]
             binders = binders - {found[index] for index in inner}
             name = entry_atom(step.tensor, tuple(found[index] for index in step.indices))
-            flat[name] = flat.get(name, Fraction(0)) + 1
+            flat[name] = flat.get(name, 0) + 1
     return sum_over(_indices(binders), monomial(flat))
 
 
@@ -205,9 +208,9 @@ def _indices(binders: frozenset[Ix]) -> frozenset[Index]:
     return frozenset(ix for ix in binders if isinstance(ix, Index))
 
 
-def _flatten(m: Monomial) -> tuple[dict[Atom, Fraction] | None, frozenset[Ix]]:
+def _flatten(m: Monomial) -> tuple[dict[Atom, Rational] | None, frozenset[Ix]]:
     """A term as one product under one set of sums."""
-    flat: dict[Atom, Fraction] = {}
+    flat: dict[Atom, Rational] = {}
     binders: set[Ix] = set()
     for atom, e in m:
         if atom.kind == "sum" and e >= 1 and e.denominator == 1:
@@ -217,16 +220,16 @@ def _flatten(m: Monomial) -> tuple[dict[Atom, Fraction] | None, frozenset[Ix]]:
                 if single is None:
                     return None, frozenset()
                 for inner, power_ in single[0]:
-                    flat[inner] = flat.get(inner, Fraction(0)) + power_
+                    flat[inner] = flat.get(inner, 0) + power_
                 binders |= fresh
         else:
-            flat[atom] = flat.get(atom, Fraction(0)) + e
+            flat[atom] = flat.get(atom, 0) + e
     return flat, frozenset(binders)
 
 
 def _match(
-    pattern: list[tuple[Atom, Fraction]],
-    flat: dict[Atom, Fraction],
+    pattern: list[tuple[Atom, Rational]],
+    flat: dict[Atom, Rational],
     found: dict[Ix, Ix],
     variables: frozenset[Ix],
 ) -> dict[Ix, Ix] | None:
@@ -235,7 +238,7 @@ def _match(
         return found if all(v in found for v in variables) else None
     (atom, e), rest = pattern[0], pattern[1:]
     for candidate, have in flat.items():
-        if candidate.kind != atom.kind or have * e < 0 or abs(have) < abs(e):
+        if candidate.kind != atom.kind or have * e < 0 or magnitude(have) < magnitude(e):
             continue
         extended = _unify(atom, candidate, found, variables)
         if extended is not None:
@@ -265,7 +268,7 @@ def _unify(atom: Atom, other: Atom, found: dict[Ix, Ix], variables: frozenset[Ix
 
 
 def _renamed(atom: Atom, found: dict[Ix, Ix]) -> Atom | None:
-    single = rename_powers({atom: Fraction(1)}, {k: v for k, v in found.items() if k in atom.free}).single()
+    single = rename_powers({atom: 1}, {k: v for k, v in found.items() if k in atom.free}).single()
     if single is None or len(single[0]) != 1:
         return None
     return next(iter(single[0]))[0]
@@ -275,8 +278,8 @@ def _removable(
     found: dict[Ix, Ix],
     inner: frozenset[Ix],
     binders: frozenset[Ix],
-    shape: dict[Atom, Fraction],
-    flat: dict[Atom, Fraction],
+    shape: dict[Atom, Rational],
+    flat: dict[Atom, Rational],
 ) -> bool:
     """The pattern's bound indices must be bound in the product and occur nowhere else."""
     images = [found[index] for index in inner]
@@ -298,12 +301,12 @@ def _factored(step: Def, poly: Poly, definitions: list[Def], reader: Reader, pro
         if same_shape and normal_form(earlier.at(*step.indices)) == poly:
             return [Def(step.target, earlier.tensor[step.indices], step.note)]
     common = _common_factor(poly)
-    rest = multiply(poly, power(Poly({common: Fraction(1)}), Fraction(-1)))
+    rest = multiply(poly, power(Poly({common: 1}), -1))
     row_terms = {m: c for m, c in rest.terms.items() if not set(step.indices) <= set(monomial_free(m))}
     steps: list[Def] = []
     if len(rest.terms) > 1 and 0 < len(row_terms) < len(rest.terms) and any(map(_has_sum, row_terms)):
         row = Poly(row_terms)
-        sign = Fraction(-1) if sum(c < 0 for m, c in row_terms.items() if _has_sum(m)) else Fraction(1)
+        sign = -1 if sum(c < 0 for m, c in row_terms.items() if _has_sum(m)) else 1
         free = {ix for m in row_terms for ix in monomial_free(m)}
         indices = tuple(ix for ix in step.indices if ix in free)
         named = Tensor(_unused(ROW_NAME, program, definitions), tuple(ix.dim for ix in indices))
@@ -312,7 +315,7 @@ def _factored(step: Def, poly: Poly, definitions: list[Def], reader: Reader, pro
         rest = rest - row + atom_poly(entry_atom(named, indices)).scaled(sign)
         order = {**reader.order, named: len(reader.order)}
         reader = Reader(reader.names, order)
-    factor = reader.term(common, Fraction(1), {}) if common != UNIT else None
+    factor = reader.term(common, 1, {}) if common != UNIT else None
     body = reader.poly(rest)
     steps.append(Def(step.target, tidy(Mul((factor, body))) if factor is not None else body, step.note))
     return steps
@@ -335,9 +338,9 @@ def _common_factor(poly: Poly) -> Monomial:
     monomials = [dict(m) for m in poly.terms]
     if len(monomials) == 1:
         return UNIT
-    shared: dict[Atom, Fraction] = {}
+    shared: dict[Atom, Rational] = {}
     for atom in monomials[0]:
-        powers = [m.get(atom, Fraction(0)) for m in monomials]
+        powers = [m.get(atom, 0) for m in monomials]
         if min(powers) > 0:
             shared[atom] = min(powers)
         elif max(powers) < 0:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
-from .expr import Expr, Predicate
+from .nodes import Expr, Predicate
 
 Status = Literal["proved", "refuted", "open"]
 
@@ -83,6 +83,20 @@ class Counterexample:
         shown += [f"left  = {self.left}", f"right = {self.right}"]
         return shown
 
+    def to_json(self) -> dict[str, Any]:
+        """The counterexample as plain data; exact values as text."""
+        values = {
+            name: {",".join(map(str, where)): str(value) for where, value in sorted(array.items())}
+            for name, array in self.values.items()
+        }
+        return {
+            "sizes": dict(self.sizes),
+            "values": values,
+            "at": dict(self.at),
+            "left": self.left,
+            "right": self.right,
+        }
+
 
 @dataclass(frozen=True)
 class Result:
@@ -94,3 +108,16 @@ class Result:
     checks: int = 0
     reason: str = ""
     counterexample: Counterexample | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as plain data for `json.dumps`."""
+        found = self.counterexample
+        return {
+            "label": self.statement.label,
+            "name": self.statement.name,
+            "status": self.status,
+            "seconds": self.seconds,
+            "points": self.checks,
+            "reason": self.reason,
+            "counterexample": None if found is None else found.to_json(),
+        }

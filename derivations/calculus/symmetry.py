@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from .differentiate import axis_indices, tangent
-from .expr import Const, Expr, Mul, Replacement, Sum, Tensor, refresh, substitute
+from .nodes import Const, Expr, Mul, Sum, Tensor
 from .operation import Operation
 from .tidy import tidy
+from .traverse import Replacement, refresh, substitute
 
 
 def generator(action: Expr, parameter: Tensor, identity: int) -> Expr:

@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .expr import (
-    Add,
-    Affine,
-    Const,
-    Delta,
-    Entry,
-    Expr,
-    Fn,
-    Index,
-    Larger,
-    Mapped,
-    Max,
-    Mul,
-    Place,
-    Pow,
-    Predicate,
-    Size,
-    Subscript,
-    Sum,
-)
+from .affine import Affine
+from .index import Index, Mapped, Subscript
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
 
 _SUM, _PRODUCT, _POWER, _ATOM = 0, 1, 2, 3
 

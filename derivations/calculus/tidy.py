@@ -5,22 +5,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .expr import (
-    ONE,
-    ZERO,
-    Add,
-    Const,
-    Delta,
-    Expr,
-    Max,
-    Mul,
-    Pow,
-    Sum,
-    children,
-    free_indices,
-    rebuild,
-    rename,
-)
+from .nodes import ONE, ZERO, Add, Const, Delta, Expr, Max, Mul, Pow, Sum
+from .traverse import children, free_indices, rebuild, rename
 
 
 def tidy(expr: Expr) -> Expr:
@@ -98,7 +84,7 @@ def _sum(expr: Sum) -> Expr:
         return ZERO
     factors = body.factors if isinstance(body, Mul) else (body,)
     for factor in factors:
-        if isinstance(factor, Delta) and index in (factor.left, factor.right):
+        if isinstance(factor, Delta) and (factor.left is index) != (factor.right is index):
             other = factor.right if factor.left is index else factor.left
             rest = [f for f in factors if f is not factor]
             return tidy(rename(Mul(tuple(rest)) if rest else ONE, {index: other}))

@@ -15,7 +15,8 @@ from lemmata.gpu.attention import (
     triton_scaled_dot_product_attention,
     triton_scaled_dot_product_attention_with_lse,
 )
-from lemmata.tests.gpu.error_bounds import Attention, assert_within, attention_bounds
+from lemmata.tests.gpu import expected
+from lemmata.tests.gpu.expected import Attention, assert_within
 from torch.nn import functional
 
 Function = Callable[..., tuple[torch.Tensor, torch.Tensor]]
@@ -63,17 +64,15 @@ def check(
     """Output, lse and every gradient of a four-dimensional problem, each within its derived bound."""
     weights_shape = (*query.shape[:3], key.shape[2])
     halves = function is TRITON and query.dtype in (torch.float16, torch.bfloat16)
-    exact, bound = attention_bounds(
-        query.detach().cpu(),
-        key.detach().cpu(),
-        value.detach().cpu(),
+    exact, bound = expected.attention(
+        query,
+        key,
+        value,
         additive(mask, is_causal, weights_shape),
-        d_output.cpu(),
-        d_lse.cpu(),
+        d_output,
+        d_lse,
         scale if scale is not None else 1 / math.sqrt(query.shape[3]),
-        # TF32 operands may be truncated: twice its roundoff of 2^-11.
-        weight_unit=2.0**-10 if halves else 0.0,
-        stored_output_unit=torch.finfo(query.dtype).eps / 2 if halves else 0.0,
+        truncated_operands=halves,
     )
     inputs = [x.detach().requires_grad_() for x in (query, key, value)]
     if mask is not None and mask.dtype is not torch.bool:
@@ -84,16 +83,12 @@ def check(
     )
     assert output.dtype == query.dtype
     gradients = torch.autograd.grad((output, lse), inputs, (d_output, d_lse))
-    for name, actual in zip(Attention._fields, (output.detach(), lse.detach(), *gradients), strict=False):
-        expected, error = getattr(exact, name), getattr(bound, name)
+    for name, actual in zip(Attention._fields, (output, lse, *gradients), strict=False):
+        wanted, error = getattr(exact, name), getattr(bound, name)
         if name == "scores":
-            # Summed to the mask's shape, with the sum's own roundings.
-            terms = expected.numel() / max(actual.numel(), 1)
-            unit = 2.0**-53 if query.dtype is torch.float64 else 2.0**-24
-            error = (error + 2 * unit * terms * expected.abs()).sum_to_size(actual.shape)
-            expected = expected.sum_to_size(actual.shape)
-            error = error + torch.finfo(actual.dtype).eps * expected.abs()
-        assert_within(actual.cpu(), expected, error, name)
+            forms = expected.precision(actual.dtype, ("dbias",))
+            wanted, error = expected.summed_to(actual.shape, wanted, error, forms)
+        assert_within(actual, wanted, error, name)
 
 
 # (B, Hq, Hkv, Sq, Sk, D, Dv): ragged lengths, Sq ≠ Sk, heads of any size, and groups whose size is not Hkv.
@@ -182,26 +177,33 @@ def test_leading_dimensions_broadcast_as_in_torch(function: Function) -> None:
         ((4, 7, 8), (1, 9, 8), (4, 9, 3), {}),
         ((2, 1, 4, 7, 8), (3, 1, 9, 8), (2, 3, 4, 9, 3), {}),
         ((6, 7, 8), (2, 9, 8), (2, 9, 3), {"enable_gqa": True}),
-        ((2, 6, 7, 8), (1, 3, 9, 8), (2, 2, 9, 3), {"enable_gqa": True, "is_causal": True}),
+        ((2, 6, 7, 8), (1, 3, 9, 8), (2, 3, 9, 3), {"enable_gqa": True, "is_causal": True}),
         ((2, 2, 6, 7, 8), (2, 2, 3, 9, 8), (2, 2, 3, 9, 3), {"enable_gqa": True, "mask": (2, 1, 1, 7, 9)}),
     ]
     for *shapes, options in cases:
         mask_shape = options.pop("mask", None)
-        mask = normal(*mask_shape, seed=7) if mask_shape else None
-        exact = [normal(*shape, seed=i).requires_grad_() for i, shape in enumerate(shapes)]
-        inputs = [x.detach().float().requires_grad_() for x in exact]
-        output, lse = function(*inputs, None if mask is None else mask.float(), **options)
-        q, k, v = exact
-        expected = functional.scaled_dot_product_attention(q, k, v, mask, **options)
-        assert output.shape == expected.shape
-        assert lse.shape == expected.shape[:-1]
-        d = normal(*expected.shape, seed=8)
-        results = (output, *torch.autograd.grad(output, inputs, d.float()))
-        wanted = (expected, *torch.autograd.grad(expected, exact, d))
-        for a, b in zip(results, wanted, strict=True):
-            assert a.shape == b.shape
-            # About 40 roundings to float32 on numbers near 1; a mix-up of positions is off by their size.
-            torch.testing.assert_close(a.double(), b, rtol=0.0, atol=100 * 2.0**-24 * 10)
+        mask = normal(*mask_shape, seed=7).float() if mask_shape else None
+        inputs = [normal(*shape, seed=i).float().requires_grad_() for i, shape in enumerate(shapes)]
+        output, lse = function(*inputs, mask, **options)
+        q, k, v = inputs
+        assert output.shape == functional.scaled_dot_product_attention(q, k, v, mask, **options).shape
+        assert lse.shape == output.shape[:-1]
+        # The same call with every leading dimension written out, as [batch, heads, ...]: the same numbers.
+        kept = 3 if options.get("enable_gqa") else 2
+        leading = torch.broadcast_shapes(*(shape[:-kept] for shape in shapes))  # type: ignore[no-untyped-call]
+        full = [x.expand(*leading, *x.shape[-kept:]) for x in inputs]
+        rank = 4 - kept
+        flat = [x.reshape(*((1,) * (rank - len(leading))), *leading, *x.shape[-kept:]) for x in full]
+        flat = [x.flatten(0, len(leading) - rank) if len(leading) > rank else x for x in flat]
+        if mask is not None:
+            mask = mask.expand(*leading, 1, 7, 9).flatten(0, len(leading) - rank)
+        whole, _ = function(*flat, mask, **options)
+        assert torch.equal(output.flatten(), whole.flatten())
+        d = normal(*output.shape, seed=8).float()
+        gradients = torch.autograd.grad(output, inputs, d)
+        for x, a, b in zip(inputs, gradients, torch.autograd.grad(whole, inputs, d.reshape(whole.shape)), strict=True):
+            assert a.shape == x.shape
+            assert torch.equal(a, b)
 
 
 @BOTH
@@ -260,14 +262,15 @@ def test_masked_keys_do_not_leak(function: Function, bad: float) -> None:
 def test_special_values_reach_exactly_the_queries_that_see_them(function: Function) -> None:
     q, k, v, do, dlse = tensors((1, 2, 1, 6, 6, 8, 8), torch.float32)
     plain = function(q, k, v, is_causal=True, enable_gqa=True)[0]
+    exact, bound = expected.attention(q, k, v, additive(None, True, (1, 2, 6, 6)), do, dlse, 1 / math.sqrt(8))
     k, v = k.clone(), v.clone()
     v[:, :, 2, 0], v[:, :, 3, 0], v[:, :, 3, 1], k[:, :, 5] = inf, -inf, nan, nan
     inputs = [x.requires_grad_() for x in (q.clone(), k, v)]
     output, lse = function(*inputs, is_causal=True, enable_gqa=True)
-    torch.testing.assert_close(output[:, :, :2], plain[:, :, :2], rtol=0.0, atol=0.0)
+    assert torch.equal(output[:, :, :2], plain[:, :, :2])
     assert (output[:, :, 2, 0] == inf).all()
     assert output[:, :, 3:5, :2].isnan().all()
-    torch.testing.assert_close(output[:, :, 2:5, 2:], plain[:, :, 2:5, 2:], rtol=1e-6, atol=1e-6)
+    assert_within(output[:, :, 2:5, 2:], exact.output[:, :, 2:5, 2:], bound.output[:, :, 2:5, 2:], "other features")
     assert output[:, :, 5].isnan().all()
     dq, dk, dv = torch.autograd.grad((output, lse), inputs, (do, dlse))
     # Key 5 is seen by query 5 alone, and 0 to 4 by undefined queries among others.

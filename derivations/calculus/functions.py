@@ -1,0 +1,85 @@
+"""Elementwise functions of polynomials: exponentials and logarithms are taken apart, the others stay as they are."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from .polynomial import (
+    ONE_POLY,
+    ZERO_POLY,
+    Atom,
+    Poly,
+    Rational,
+    atom_poly,
+    constant,
+    is_positive,
+    monomial_free,
+    monomial_top,
+    product_terms,
+    total_poly,
+)
+from .products import NoValue, monomial, multiply, power, primes, split_content
+
+HALF = Fraction(1, 2)  # any exponent that is not whole: only positive factors are taken out
+
+
+def exponential(argument: Poly) -> Poly:
+    """exp(Σ c·m) as a product of exp(m)^c; exp(c·log X) as X^c."""
+    result = ONE_POLY
+    for m, c in argument.terms.items():
+        single = next(iter(m)) if len(m) == 1 else None
+        if single is not None and single[0].kind == "fn" and single[0].args[0] == "log" and single[1] == 1:
+            result = multiply(result, power(single[0].args[1], c))
+        else:
+            atom = Atom("exp", (m,), monomial_free(m), monomial_top(m))
+            result = multiply(result, monomial({atom: c}))
+    return result
+
+
+def logarithm(argument: Poly) -> Poly:
+    """log of a product as a sum, as far as the factors are positive; log(exp(m)) = m."""
+    if argument == ONE_POLY:
+        return ZERO_POLY
+    if not argument:
+        raise NoValue("the logarithm of zero")
+    term = argument.single()
+    if term is None:
+        content, primitive = split_content(argument, HALF)
+        if content == ONE_POLY:
+            return _function("log", primitive)
+        return logarithm(content) + logarithm(primitive)
+    factors, coefficient = term
+    if coefficient < 0:
+        return _function("log", argument)
+    rest: dict[Atom, Rational] = {}
+    parts: list[Poly] = []
+    for atom, e in factors:
+        if atom.kind == "exp":
+            parts.append(Poly({atom.args[0]: e}))
+        elif is_positive(atom):
+            base = atom.args[0] if atom.kind == "pow" else atom_poly(atom)
+            parts.append(_function("log", base).scaled(e))
+        else:
+            rest[atom] = e
+    for prime, times in primes(coefficient).items():
+        parts.append(_function("log", constant(prime)).scaled(times))
+    if rest:
+        parts.append(_function("log", product_terms(rest)))
+    return total_poly(parts)
+
+
+def _function(name: str, argument: Poly) -> Poly:
+    return atom_poly(Atom("fn", (name, argument), argument.free, argument.top))
+
+
+def function(name: str, argument: Poly) -> Poly:
+    """An elementwise function of a polynomial."""
+    if name == "exp":
+        return exponential(argument)
+    if name == "log":
+        return logarithm(argument)
+    if not argument and name in ("tanh", "erf", "sin", "sinh"):
+        return ZERO_POLY
+    if not argument and name in ("cos", "cosh"):
+        return ONE_POLY
+    return _function(name, argument)

@@ -1,0 +1,75 @@
+"""Dimensions, typed indices and unknown permutations: what the axes of a tensor are made of.
+
+Indices run from 0 to size − 1; every dimension has size at least 1. Two indices are equal only if they are the same
+object, so that bound indices of two expressions never clash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class DimensionError(ValueError):
+    """An index is used on an axis of another dimension, or a tensor with the wrong number of indices."""
+
+
+@dataclass(frozen=True)
+class Dim:
+    """A dimension: a positive integer, unknown. `grows` marks the dimensions that cost comparisons let grow
+    (sequence lengths, vocabularies) against those they hold fixed (head sizes)."""
+
+    name: str
+    grows: bool = True
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """An index that runs over one dimension. Identity is equality."""
+
+    name: str
+    dim: Dim
+
+    def __str__(self) -> str:
+        return self.name
+
+    def fresh(self) -> Index:
+        """A new index with the same name and dimension."""
+        return Index(self.name, self.dim)
+
+
+@dataclass(frozen=True)
+class Permutation:
+    """An unknown permutation of the positions of a dimension."""
+
+    name: str
+    dim: Dim
+
+    def __call__(self, index: Index) -> Mapped:
+        if index.dim != self.dim:
+            raise DimensionError(f"{self.name} permutes {self.dim}, {index.name} runs over {index.dim}")
+        return Mapped(self, index)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The position to which a permutation takes an index: π(i)."""
+
+    permutation: Permutation
+    index: Index
+
+    @property
+    def dim(self) -> Dim:
+        """The dimension."""
+        return self.permutation.dim
+
+    def __str__(self) -> str:
+        return f"{self.permutation.name}({self.index})"
+
+
+Subscript = Index | Mapped

@@ -1,0 +1,186 @@
+"""Products and rational powers of polynomials.
+
+Powers of one base are merged, positive whole powers of sums are expanded, and a root is taken apart only where every
+part is positive. Every function replaces equals by equals wherever both sides are defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+import sympy
+
+from .canonical import anonymous
+from .polynomial import (
+    ONE_POLY,
+    ZERO_POLY,
+    Atom,
+    Monomial,
+    Poly,
+    Rational,
+    accumulate,
+    const_atom,
+    is_positive,
+    magnitude,
+    product_terms,
+    rational,
+)
+from .predicates import holds, infeasible
+
+MAX_EXPANSION = 20_000  # terms; a product larger than this is refused rather than left to exhaust the memory
+
+
+class TooLarge(Exception):
+    """The normal form of this expression is too large to compute."""
+
+
+class NoValue(ArithmeticError):
+    """The expression has no value anywhere: it divides by zero or takes the logarithm of zero."""
+
+
+def multiply(left: Poly, right: Poly) -> Poly:
+    """The product."""
+    if left == ONE_POLY:
+        return right
+    if right == ONE_POLY:
+        return left
+    if len(left.terms) * len(right.terms) > MAX_EXPANSION:
+        raise TooLarge(f"a product of {len(left.terms)} by {len(right.terms)} terms")
+    result: dict[Monomial, Rational] = {}
+    for m1, c1 in left.terms.items():
+        for m2, c2 in right.terms.items():
+            if not m1 or not m2:
+                accumulate(result, Poly({m1 or m2: c1}), c2)
+                continue
+            powers = dict(m1)
+            for atom, e in m2:
+                powers[atom] = powers[atom] + e if atom in powers else e
+            accumulate(result, monomial(powers), c1 * c2)
+    return Poly(result)
+
+
+def product_of(parts: Iterable[Poly]) -> Poly:
+    """The product of polynomials."""
+    result = ONE_POLY
+    for part in parts:
+        result = multiply(result, part)
+    return result
+
+
+def monomial(powers: Mapping[Atom, Rational]) -> Poly:
+    """A product of powers of atoms, put in order: m² = m, whole powers of sums expanded, predicates reduced."""
+    kept: dict[Atom, Rational] = {}
+    coefficient: Rational = 1
+    expand: list[Poly] = []
+    predicates = False
+    for atom, e in powers.items():
+        if not e:
+            continue
+        if atom.plain:
+            kept[atom] = rational(e)
+        elif atom.boolean:
+            kept[atom] = 1 if e > 0 else rational(e)
+            predicates = predicates or atom.kind == "pred"
+        elif atom.kind == "const":  # the exponent is brought into [0, 1)
+            whole = e.numerator // e.denominator
+            coefficient *= Fraction(atom.args[0]) ** whole
+            if e != whole:
+                kept[atom] = e - whole
+        elif e >= 1:
+            expand += [atom.args[0]] * int(e)
+            if e != int(e):
+                kept[atom] = e - int(e)
+        else:
+            kept[atom] = e
+    if expand:
+        return product_of([product_terms(kept, rational(coefficient)), *expand])
+    if predicates:
+        return _with_predicates(kept).scaled(rational(coefficient))
+    return product_terms(kept, rational(coefficient))
+
+
+def _with_predicates(kept: dict[Atom, Rational]) -> Poly:
+    """A product with predicates: 0 if they contradict each other, without those that follow from the others."""
+    forms = [atom.args for atom in kept if atom.kind == "pred"]
+    if len(forms) > 1:
+        if infeasible(forms):
+            return ZERO_POLY
+        for atom in list(kept):
+            if atom.kind == "pred":
+                others = [a.args for a in kept if a.kind == "pred" and a is not atom]
+                if others and holds(atom.args, others):
+                    del kept[atom]
+    return product_terms(kept)
+
+
+def power(base: Poly, exponent: Rational) -> Poly:
+    """A rational power. Roots are taken apart only where every part is positive."""
+    if exponent == 0 or base == ONE_POLY:
+        return ONE_POLY
+    if exponent == 1:
+        return base
+    if not base:
+        if exponent < 0:
+            raise NoValue("a power of zero with a negative exponent")
+        return ZERO_POLY
+    if exponent.denominator == 1 and exponent > 0:
+        return product_of([base] * int(exponent))
+    term = base.single()
+    if term is not None:
+        return _power_of_term(term[0], term[1], exponent)
+    content, primitive = split_content(base, exponent)
+    scale = power(content, exponent) if content != ONE_POLY else ONE_POLY
+    if primitive.single() is not None:
+        return multiply(scale, power(primitive, exponent))
+    atom = Atom("pow", (primitive,), primitive.free, primitive.top)
+    return multiply(scale, monomial({atom: exponent}))
+
+
+def _power_of_term(factors: Monomial, coefficient: Rational, exponent: Rational) -> Poly:
+    if exponent.denominator == 1:
+        return monomial({a: e * exponent for a, e in factors}).scaled(rational(Fraction(coefficient) ** int(exponent)))
+    safe = {a: e for a, e in factors if is_positive(a)}
+    rest = {a: e for a, e in factors if not is_positive(a)}
+    result = monomial({a: e * exponent for a, e in safe.items()})
+    if len(rest) == 1 and coefficient > 0:
+        ((atom, e),) = rest.items()
+        if e == 1:
+            return product_of([result, monomial({atom: exponent}), _root(coefficient, exponent)])
+    if rest or coefficient < 0:
+        base = product_terms(rest, 1 if coefficient > 0 else -1)
+        rooted = Atom("pow", (base,), base.free, base.top)
+        result = multiply(result, monomial({rooted: exponent}))
+    return multiply(result, _root(magnitude(coefficient), exponent))
+
+
+def _root(value: Rational, exponent: Rational) -> Poly:
+    """A power of a positive rational number, split into primes."""
+    return monomial({const_atom(prime): exponent * times for prime, times in primes(value).items()})
+
+
+def split_content(base: Poly, exponent: Rational) -> tuple[Poly, Poly]:
+    """A common factor of all terms and what it leaves, so that equal bases look equal.
+
+    Under a root only positive factors are taken out.
+    """
+    whole = exponent.denominator == 1
+    monomials = [dict(m) for m in base.terms]
+    common: dict[Atom, Rational] = {}
+    for atom in {atom for m in monomials for atom in m}:
+        least = min(m.get(atom, 0) for m in monomials)
+        if least and (whole or is_positive(atom)):
+            common[atom] = least
+    lead = min(base.terms, key=anonymous)
+    factor = base.terms[lead] if whole else magnitude(base.terms[lead])
+    content = product_terms(common, factor)
+    inverse = {a: -e for a, e in common.items()}
+    primitive = multiply(base, product_terms(inverse, rational(1 / Fraction(factor))))
+    return content, primitive
+
+
+def primes(value: Rational) -> dict[int, int]:
+    """The prime numbers in a positive rational number, with their exponents."""
+    above = {int(p): int(t) for p, t in sympy.factorint(value.numerator).items()}
+    below = {int(p): -int(t) for p, t in sympy.factorint(value.denominator).items()}
+    return {**above, **below}

@@ -1,0 +1,199 @@
+"""A derivation laid out for a reader: definitions, gradients, costs, and the lines of every proof.
+
+This is the content of `lemmata derive`, without its form: `exposition_text` and `exposition_latex` print it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from .calculus.cost import definition_cost, program_cost
+from .calculus.expr import Expr, Predicate
+from .calculus.fold import Folded, fold
+from .calculus.normal_form import equal, is_zero, normal_form
+from .calculus.operation import Operation
+from .calculus.program import Def, Program
+from .calculus.prove import facts, is_nonnegative, prove
+from .calculus.readback import Reader
+from .calculus.simplify import reader_of
+from .calculus.statement import Claim, Equal, Result, Statement, Step
+from .calculus.text import text
+
+LONGEST_NORMAL_FORM = 320  # characters; a longer normal form shows nothing to a reader
+
+
+@dataclass(frozen=True)
+class ProofLine:
+    """One line of a chain of equalities, and why it equals the line before (empty for the first).
+
+    A line that is not shown to follow, in a statement that is not proved, has `follows` False.
+    """
+
+    expr: Expr
+    reason: str
+    follows: bool = True
+
+
+@dataclass(frozen=True)
+class ClaimProof:
+    """The lines that prove one claim, under its hypotheses; `folded.where` explains primed names."""
+
+    lines: tuple[ProofLine, ...]
+    folded: Folded
+    given: tuple[Predicate, ...]
+    nonnegative: bool
+
+
+@dataclass(frozen=True)
+class StatementProof:
+    """A statement with its verdict and the proof of each of its claims."""
+
+    result: Result
+    claims: tuple[ClaimProof, ...]
+
+    @property
+    def statement(self) -> Statement:
+        """The statement."""
+        return self.result.statement
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A definition that was chosen among equal forms because it costs less."""
+
+    step: Def
+    other: Expr
+    flops: sympy.Expr
+    other_flops: sympy.Expr
+
+
+@dataclass(frozen=True)
+class Exposition:
+    """Everything that is shown of one operation."""
+
+    operation: Operation
+    gradient: tuple[Def, ...]
+    tangent: tuple[Def, ...]
+    choices: tuple[Choice, ...]
+    costs: tuple[tuple[str, sympy.Expr, sympy.Expr], ...]
+    proofs: tuple[StatementProof, ...]
+
+
+def expose(operation: Operation, statements: Sequence[Statement]) -> Exposition:
+    """Derives, costs and proves one operation, for display."""
+    own = set(operation.program.steps)
+    gradient = tuple(step for step in operation.vjp.steps if step not in own)
+    tangent = tuple(step for step in operation.jvp.steps if step not in own)
+    programs: tuple[tuple[str, Program], ...] = (
+        ("forward", operation.program.pruned()),
+        ("vector-Jacobian product, forward values recomputed", operation.vjp),
+        ("Jacobian-vector product, forward values recomputed", operation.jvp),
+    )
+    costs = tuple((name, (cost := program_cost(p)).flops, cost.elements) for name, p in programs)
+    reader = reader_of(operation.vjp)
+    proofs = tuple(_statement_proof(operation, statement, reader) for statement in statements)
+    return Exposition(operation, gradient, tangent, _choices(gradient), costs, proofs)
+
+
+def _statement_proof(operation: Operation, statement: Statement, reader: Reader) -> StatementProof:
+    result = prove(statement)
+    claims = []
+    for number, claim in enumerate(statement.claims):
+        chain = statement.chain if number == 0 else ()
+        if result.status == "proved" or _holds(claim, chain):
+            claims.append(claim_proof(operation.program, claim, chain, reader))
+        else:
+            claims.append(_open_claim(operation.program, claim, chain))
+    return StatementProof(result, tuple(claims))
+
+
+def _choices(steps: Sequence[Def]) -> tuple[Choice, ...]:
+    found = []
+    for step in steps:
+        for other in step.alternatives:
+            costs = (definition_cost(s).flops for s in (step, Def(step.target, other)))
+            found.append(Choice(step, other, *costs))
+    return tuple(found)
+
+
+def claim_proof(program: Program, claim: Claim, chain: Sequence[Step], reader: Reader) -> ClaimProof:
+    """The chain of a claim, from its left side to its right, in the names of the program."""
+    if not isinstance(claim, Equal):
+        folded = fold(program, claim.expr)
+        reason = "products, quotients and sums of masks and exponentials are never negative"
+        return ClaimProof((ProofLine(folded.exprs[0], reason),), folded, (), True)
+    middle = [(step.expr, step.reason) for step in chain] or _normal(claim, reader)
+    last = "normal form" if chain else _how_equal(claim)
+    exprs = (claim.left, *(expr for expr, _ in middle), claim.right)
+    folded = fold(program, *exprs)
+    reasons = ("", *(reason for _, reason in middle), last)
+    lines = [ProofLine(expr, reason) for expr, reason in zip(folded.exprs, reasons, strict=True)]
+    if chain:
+        lines = _told_apart(program, lines, exprs)
+    elif len(lines) == 3 and text(lines[1].expr) in (text(lines[0].expr), text(lines[2].expr)):
+        del lines[1]  # a normal form that looks like one of the sides is no step of its own
+    return ClaimProof(tuple(lines), folded, claim.given, False)
+
+
+def _told_apart(program: Program, lines: Sequence[ProofLine], exprs: Sequence[Expr]) -> list[ProofLine]:
+    """A step that writes a definition out shows it written out; a step that then changes nothing is left out."""
+    kept = [lines[0]]
+    for line, expr in zip(lines[1:], exprs[1:], strict=True):
+        for count in range(len(program.steps), 0, -1):
+            if text(line.expr) != text(kept[-1].expr):
+                break
+            fewer = Program(program.name, program.inputs, program.steps[: count - 1], ())
+            line = ProofLine(fold(fewer, expr).exprs[0], line.reason)
+        final = expr is exprs[-1]
+        if not final or text(lines[-1].expr) != text(kept[-1].expr):
+            kept.append(lines[-1] if final else line)
+    return kept
+
+
+def _open_claim(program: Program, claim: Claim, chain: Sequence[Step]) -> ClaimProof:
+    """What was to be shown, each line that does not follow marked."""
+    if not isinstance(claim, Equal):
+        folded = fold(program, claim.expr)
+        return ClaimProof((ProofLine(folded.exprs[0], "no sign follows", False),), folded, (), True)
+    exprs = (claim.left, *(step.expr for step in chain), claim.right)
+    folded = fold(program, *exprs)
+    lines = [ProofLine(folded.exprs[0], "")]
+    for number, shown in enumerate(folded.exprs[1:]):
+        follows = _equal(claim, exprs[number], exprs[number + 1])
+        reason = chain[number].reason if number < len(chain) else "normal form"
+        lines.append(ProofLine(shown, reason if follows else "not shown", follows))
+    return ClaimProof(tuple(lines), folded, claim.given, False)
+
+
+def _holds(claim: Claim, chain: Sequence[Step]) -> bool:
+    if not isinstance(claim, Equal):
+        return is_nonnegative(claim.expr)
+    exprs = (claim.left, *(step.expr for step in chain), claim.right)
+    return all(_equal(claim, *pair) for pair in itertools.pairwise(exprs))
+
+
+def _equal(claim: Equal, left: Expr, right: Expr) -> bool:
+    return equal(left, right, facts(claim.given))
+
+
+def _normal(claim: Equal, reader: Reader) -> list[tuple[Expr, str]]:
+    """The normal form of the left side, if it is short enough to be read."""
+    poly = normal_form(claim.left)
+    try:
+        shown = reader.poly(poly)
+    except TypeError:  # it permutes an axis
+        return []
+    return [(shown, "definitions written out, in normal form")] if len(text(shown)) <= LONGEST_NORMAL_FORM else []
+
+
+def _how_equal(claim: Equal) -> str:
+    left, right = normal_form(claim.left), normal_form(claim.right)
+    if left == right:
+        return "the same normal form"
+    if is_zero(left - right):
+        return "the difference of the normal forms, times their denominators, is 0"
+    return "the same normal form where the hypotheses hold"

@@ -1,0 +1,146 @@
+r"""An exposition as a LaTeX document that needs amsmath alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .calculus.expr import Expr
+from .calculus.fold import Replacement
+from .calculus.latex import latex, latex_cost, latex_entry, latex_terms
+from .calculus.program import Def
+from .exposition import ClaimProof, Exposition, StatementProof
+
+# A line of the document holds about so many characters of LaTeX source; a longer sum is broken between its terms.
+LINE = 150
+_SPECIAL = {"–": "--", "\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"} | {c: rf"\{c}" for c in "&%$#_{}"}
+# What names of statements contain beyond the letters of LaTeX's own fonts.
+_SYMBOLS = {
+    "Σ": r"\sum",
+    "∘": r"\circ",
+    "⟨": r"\langle ",
+    "⟩": r"\rangle ",
+    "δ": r"\delta ",
+    "∂": r"\partial ",
+    "∇": r"\nabla ",
+    "α": r"\alpha ",
+    "β": r"\beta ",
+    "Δ": r"\Delta ",
+    "π": r"\pi ",
+    "ρ": r"\rho ",
+    "−": "-",
+    "≥": r"\ge ",
+    "≤": r"\le ",
+    "∞": r"\infty ",
+    "·": r"\cdot ",
+    "√": r"\surd ",
+    "ᵀ": r"^{\mathsf T}",
+    "²": "^{2}",
+    "½": r"\tfrac{1}{2}",
+    "₁": "_{1}",
+    "₂": "_{2}",
+    "↦": r"\mapsto ",
+    "′": "'",
+    "∈": r"\in ",
+    "×": r"\times ",
+}
+
+
+def document(expositions: Sequence[Exposition]) -> str:
+    """One document with a section for each operation."""
+    body = [line for exposition in expositions for line in _section(exposition)]
+    head = [
+        r"\documentclass[10pt]{article}",
+        r"\usepackage[a4paper,landscape,margin=15mm]{geometry}",
+        r"\usepackage{amsmath}",
+        r"\allowdisplaybreaks",
+        r"\setlength{\parindent}{0pt}",
+        r"\begin{document}",
+    ]
+    return "\n".join([*head, *body, r"\end{document}", ""])
+
+
+def _section(exposition: Exposition) -> list[str]:
+    op = exposition.operation
+    lines = [rf"\section*{{{words(op.name)}}}", words(op.summary)]
+    if op.source:
+        lines += ["", rf"Source: {words(op.source)}."]
+    lines += ["", r"\subsection*{Definition}", *_definitions(op.program.steps)]
+    lines += [r"\subsection*{Vector-Jacobian product}", *_definitions(exposition.gradient)]
+    for choice in exposition.choices:
+        lines.append(
+            rf"Chosen: ${latex(choice.step.target)}$, at ${latex_cost(choice.flops)}$ operations, equals "
+            rf"${latex(choice.other)}$, at ${latex_cost(choice.other_flops)}$."
+        )
+    lines += [r"\subsection*{Jacobian-vector product}", *_definitions(exposition.tangent)]
+    lines += [r"\subsection*{Cost}", r"\begin{itemize}"]
+    lines += [
+        rf"\item {words(name)}: ${latex_cost(flops)}$ operations, ${latex_cost(elements)}$ numbers moved"
+        for name, flops, elements in exposition.costs
+    ]
+    lines += [r"\end{itemize}", r"\subsection*{Statements}"]
+    for proof in exposition.proofs:
+        lines += _statement(proof)
+    return lines
+
+
+def _definitions(steps: Sequence[Def]) -> list[str]:
+    rows = [rf"{latex(step.target)} &= {_broken(step.value)}" for step in steps]
+    return _aligned(rows)
+
+
+def _statement(proof: StatementProof) -> list[str]:
+    result = proof.result
+    lines = [rf"\paragraph{{{words(result.statement.label)}}} {words(result.statement.name)}. \emph{{{result.status}}}"]
+    for claim in proof.claims:
+        lines += _claim(claim)
+    return lines
+
+
+def _claim(claim: ClaimProof) -> list[str]:
+    rows: list[str] = []
+    for number, line in enumerate(claim.lines):
+        if claim.nonnegative:
+            rows.append(rf"&{_broken(line.expr)} \ge 0 && \text{{{words(line.reason)}}}")
+        elif number == 0:
+            rows.append(rf"&{_broken(line.expr)}")
+        else:
+            sign = "=" if line.follows else r"\stackrel{?}{=}"
+            rows.append(rf"{sign}{{}}&{_broken(line.expr)} && \text{{{words(line.reason)}}}")
+    lines = _aligned(rows)
+    notes = [rf"${latex(condition)}$" for condition in claim.given]
+    if notes:
+        lines.append(f"where {', '.join(notes)}. ")
+    for mark, replacements in claim.folded.where.items():
+        shown = ", ".join(_replacement(replacement) for replacement in replacements)
+        primes = "'" * len(mark)
+        lines.append(rf"A name with ${{}}{primes}$ has: {shown}. ")
+    return [*lines, ""]
+
+
+def _replacement(replacement: Replacement) -> str:
+    return rf"${latex_entry(replacement.tensor, replacement.indices)} \mapsto {latex(replacement.value)}$"
+
+
+def _broken(expr: Expr) -> str:
+    """A sum too long for one line is broken between its terms."""
+    lines = [""]
+    for term in latex_terms(expr):
+        if lines[-1] and len(lines[-1]) + len(term) > LINE:
+            lines.append("")
+        lines[-1] += term
+    return " \\\\\n&\\qquad ".join(lines)
+
+
+def _aligned(rows: Sequence[str]) -> list[str]:
+    return [r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"] if rows else []
+
+
+def words(text: str) -> str:
+    """Text as LaTeX: special characters escaped, mathematical ones in mathematics."""
+    shown = []
+    for character in text:
+        if character in _SYMBOLS:
+            shown.append(f"${_SYMBOLS[character]}$")
+        else:
+            shown.append(_SPECIAL.get(character, character))
+    return "".join(shown)

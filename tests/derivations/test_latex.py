@@ -1,0 +1,148 @@
+"""LaTeX output: the notation of single expressions, and documents that compile."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from lemmata.derivations.calculus.expr import (
+    Delta,
+    Dim,
+    Expr,
+    Index,
+    Larger,
+    Permutation,
+    Place,
+    Tensor,
+    at_least,
+    exp,
+    log,
+    maximum,
+    position,
+    tanh,
+    total,
+)
+from lemmata.derivations.calculus.latex import latex, latex_name
+from lemmata.derivations.catalogue import TOPICS, topic
+from lemmata.derivations.exposition import expose
+from lemmata.derivations.exposition_latex import document, words
+from pylatexenc.latexwalker import (
+    LatexEnvironmentNode,
+    LatexGroupNode,
+    LatexMacroNode,
+    LatexMathNode,
+    LatexNode,
+    LatexWalker,
+    LatexWalkerParseError,
+)
+
+n = Dim("n")
+i, j = Index("i", n), Index("j", n)
+x, y, keep = Tensor("x", (n,)), Tensor("y", (n,)), Tensor("keep", (n,), "boolean")
+z, lse = Tensor("z"), Tensor("lse")
+
+# What amsmath and plain LaTeX define, of what the documents use; a name outside would not compile.
+STRUCTURE = {"documentclass", "usepackage", "allowdisplaybreaks", "setlength", "parindent", "begin", "end", "section"}
+STRUCTURE |= {"subsection", "paragraph", "emph", "item", "text", "_", ",", ":", "{", "}", "&", "%", "#", "$", "^", "\\"}
+MATHEMATICS = {"mathrm", "operatorname", "frac", "tfrac", "sqrt", "sum", "max", "left", "right", "qquad", "prime"}
+MATHEMATICS |= {"delta", "Delta", "alpha", "beta", "pi", "rho", "ge", "le", "mapsto", "log", "tanh", "circ", "langle"}
+MATHEMATICS |= {"rangle", "partial", "nabla", "infty", "cdot", "surd", "mathsf", "in", "times", "textbackslash"}
+
+
+@pytest.mark.parametrize(
+    ("expr", "shown"),
+    [
+        (x[i] / z[()], r"\frac{x_{i}}{z}"),
+        (x[i] * (y[i] - z[()]), r"x_{i}\, \left(y_{i} - z\right)"),
+        (total(j, x[j] * y[j]), r"\sum_{j} x_{j}\, y_{j}"),
+        (total(j, x[j]) * y[i], r"\left(\sum_{j} x_{j}\right)\, y_{i}"),
+        (exp(x[i] - lse[()]), r"e^{x_{i} - \mathrm{lse}}"),
+        (log(z[()]) + tanh(z[()]), r"\log\left(z\right) + \tanh\left(z\right)"),
+        (maximum(j, x[j], keep[j]), r"\max_{j \,:\, \mathrm{keep}_{j}} x_{j}"),
+        (Larger(z[()], lse[()]), r"\max\left(z, \mathrm{lse}\right)"),
+        (z[()] ** Fraction(1, 2), r"\sqrt{z}"),
+        (z[()] ** Fraction(-1, 2), r"\frac{1}{\sqrt{z}}"),
+        (z[()] ** 2 * Fraction(1, 2), r"z^{2}\, \tfrac{1}{2}"),
+        (-x[i] - y[i], r"-x_{i} - y_{i}"),
+        (Delta(i, j) + 0, r"\delta_{i,j} + 0"),
+        (at_least(i, j), r"[i - j \ge 0]"),
+        (Place(position(i) - j) * z[()], r"\left(i - j\right)\, z"),
+        (x[Permutation("π", n)(i)] * 1, r"x_{\pi(i)}\, 1"),
+        (total(j, x[j] * total(Index("j", n), y[j])), r"\sum_{j} x_{j}\, \sum_{j'} y_{j}"),
+    ],
+)
+def test_notation(expr: Expr, shown: str) -> None:
+    assert latex(expr) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("x", "x"),
+        ("lse", r"\mathrm{lse}"),
+        ("dq", r"\mathrm{d}q"),
+        ("dbias", r"\mathrm{dbias}"),
+        ("k1", "k^{(1)}"),
+        ("o′′", r"o^{\prime\prime}"),
+        ("k1′", r"k^{(1)\prime}"),
+        ("Δk", r"\Delta k"),
+        ("alpha", r"\alpha"),
+        ("d_v", r"d_{\mathrm{v}}"),
+        ("k_heads", r"k_{\mathrm{heads}}"),
+        ("delta_2", r"\mathrm{delta\_}^{(2)}"),
+    ],
+)
+def test_names(name: str, shown: str) -> None:
+    assert latex_name(name) == shown
+
+
+def test_words_escape_what_latex_would_read() -> None:
+    assert words("50 % of a_b & c^d {e}") == r"50 \% of a\_b \& c\^{}d \{e\}"
+    assert words("⟨dV, V⟩ = Σ_i") == r"$\langle $dV, V$\rangle $ = $\sum$\_i"
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    return {name: document([expose(op, op.statements()) for op in topic(name).operations]) for name in TOPICS}
+
+
+def macros(nodes: list[LatexNode]) -> set[str]:
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, LatexMacroNode):
+            found.add(node.macroname)
+            found |= macros([a for a in (node.nodeargd.argnlist if node.nodeargd else []) if a is not None])
+        elif isinstance(node, LatexGroupNode | LatexEnvironmentNode | LatexMathNode):
+            found |= macros(node.nodelist)
+    return found
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_documents_parse_and_use_known_macros(sources: dict[str, str], name: str) -> None:
+    source = sources[name]
+    nodes, _, _ = LatexWalker(source, tolerant_parsing=False).get_latex_nodes()
+    assert macros(list(nodes)) <= STRUCTURE | MATHEMATICS
+    assert re.findall(r"[^\x00-\x7f]", source) == []
+    for op in topic(name).operations:
+        for statement in op.statements():
+            assert rf"\paragraph{{{statement.label}}} {words(statement.name)}" in source
+
+
+def test_the_parser_catches_unbalanced_braces() -> None:
+    with pytest.raises(LatexWalkerParseError):
+        LatexWalker(r"\frac{a}{b", tolerant_parsing=False).get_latex_nodes()
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_documents_compile(sources: dict[str, str], name: str, tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("NOT RUN: pdflatex is not installed")
+    (tmp_path / "derivation.tex").write_text(sources[name])
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "derivation.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "derivation.pdf").stat().st_size > 0

@@ -1,0 +1,321 @@
+"""The command line: what each verb prints and returns, and how it answers a user's mistake."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lemmata.cli import main
+
+OWN = Path(__file__).parent / "user_derivations"
+SDPA = "torch.nn.functional:scaled_dot_product_attention"
+Printed = pytest.CaptureFixture[str]
+
+
+def run(printed: Printed, *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    out, err = printed.readouterr()
+    return code, out, err
+
+
+def python(source: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=cwd)
+
+
+# check --------------------------------------------------------------------------------------------------------------
+
+
+def test_check_proves_the_built_in_statements(capsys: Printed, tmp_path: Path) -> None:
+    place = tmp_path / "verdict.json"
+    code, out, err = run(capsys, "check", "softmax", "attention", "--json", str(place))
+    assert (code, err) == (0, "")
+    statements = json.loads(place.read_text())["statements"]
+    assert len(statements) >= 60
+    assert f"{len(statements)} of {len(statements)} statements proved for every size" in out
+    for statement in statements:
+        assert statement["status"] == "proved"
+        assert statement["points"] > 0
+        assert statement["counterexample"] is None
+        assert {"operation", "label", "name", "seconds", "reason"} <= set(statement)
+
+
+@pytest.mark.parametrize(
+    ("name", "sides"),
+    [
+        ("dropped_row_term", ("left  = 0.0", "right = 1.0")),
+        ("causal_off_by_one", ("left  = 0.5", "right = 0.0")),
+        ("missing_scale", ("left  = 0.0", "right = 1.0")),
+        ("not_shift_invariant", ("n = 2", "x[0] = 0; x[1] = 1")),
+    ],
+)
+def test_check_refutes_a_false_statement_of_ones_own(
+    capsys: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sides: tuple[str, str]
+) -> None:
+    shutil.copy(OWN / f"{name}.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, "check", f"{name}.py", "--json", "verdict.json")
+    assert code == 1
+    assert "refuted" in out
+    assert "0 of 1 statements proved" in out
+    assert all(side in out for side in sides)
+    (statement,) = json.loads(Path("verdict.json").read_text())["statements"]
+    assert statement["status"] == "refuted"
+    found = statement["counterexample"]
+    assert found["left"] != found["right"]
+    assert set(found) == {"sizes", "values", "at", "left", "right"}
+    assert all(size <= 2 for size in found["sizes"].values())
+
+
+def test_check_proves_true_statements_of_ones_own(capsys: Printed) -> None:
+    code, out, _ = run(capsys, "check", str(OWN / "true_statements.py"))
+    assert code == 0
+    assert "2 of 2 statements proved" in out
+
+
+def test_json_to_standard_output_moves_the_words_to_standard_error(capsys: Printed) -> None:
+    code, out, err = run(capsys, "check", "logsumexp", "--json", "-")
+    assert code == 0
+    assert len(json.loads(out)["statements"]) == 9
+    assert "statements proved" in err
+
+
+# list, derive -------------------------------------------------------------------------------------------------------
+
+
+def test_list(capsys: Printed, tmp_path: Path) -> None:
+    code, out, _ = run(capsys, "list", "--json", str(tmp_path / "list.json"))
+    assert code == 0
+    operations = json.loads((tmp_path / "list.json").read_text())["operations"]
+    for operation in operations:
+        assert operation["proved"] == operation["statements"] > 0
+        assert operation["operation"] in out
+    assert "2·d·m·n·r + 2·d_v·m·n·r" in out
+
+
+def test_derive_shows_definition_gradient_choice_and_proof_steps(capsys: Printed) -> None:
+    code, out, _ = run(capsys, "derive", "attention")
+    assert code == 0
+    for line in (
+        "p[r, i, j] = a[r, i, j]/z[r, i]",
+        "ds[r, i, j] = p[r, i, j]·(dp[r, i, j] − delta[r, i])",
+        "chosen for its cost: delta[r, i]",
+        "S10  D = rowsum(dO ∘ O) = rowsum(P ∘ dP)  proved",
+        "= Σ_e do[r, i, e]·(Σ_j p[r, i, j]·v[j, e])    O = PV",
+        "= Σ_j p[r, i, j]·(Σ_e do[r, i, e]·v[j, e])    the sums are exchanged",
+        "′ stands for k[j, c] ↦ k[j, c] + c[c]",
+    ):
+        assert line in out
+    assert not any(line.endswith(" ") for line in out.splitlines())
+
+
+def test_derive_of_a_false_statement_says_so(capsys: Printed) -> None:
+    code, out, _ = run(capsys, "derive", str(OWN / "dropped_row_term.py"))
+    assert code == 1
+    assert "dQ = scale · (P ∘ dP) K  refuted" in out
+    assert "≟ scale·(Σ_j p[r, i, j]·(Σ_e do[r, i, e]·v[j, e])·k[j, c])    not shown" in out
+    assert "the same normal form" not in out
+    assert "left  = 0.0" in out
+
+
+def test_derive_latex_is_a_document(capsys: Printed) -> None:
+    code, out, _ = run(capsys, "derive", "softmax", "--latex")
+    assert code == 0
+    assert out.startswith("\\documentclass")
+    assert out.endswith("\\end{document}\n")
+
+
+# generate -----------------------------------------------------------------------------------------------------------
+
+
+def test_generate_check_finds_the_committed_files_up_to_date(capsys: Printed) -> None:
+    code, out, _ = run(capsys, "generate", "--check")
+    assert (code, out.count("up to date")) == (0, 2)
+
+
+def test_generate_writes_prints_and_notices_drift(capsys: Printed, tmp_path: Path) -> None:
+    own = str(OWN / "true_statements.py")
+    code, printed, _ = run(capsys, "generate", own)
+    assert code == 0
+    path = tmp_path / "reference.py"
+    assert run(capsys, "generate", own, "-o", str(path))[:2] == (0, f"wrote {path}\n")
+    assert path.read_text() == printed
+    assert run(capsys, "generate", own, "-o", str(path), "--check")[0] == 0
+    path.write_text(printed.replace("2 *", "3 *"))
+    code, out, _ = run(capsys, "generate", own, "-o", str(path), "--check")
+    assert code == 1
+    assert "not what its derivation generates" in out
+    assert run(capsys, "generate", own, "-o", str(tmp_path / "absent.py"), "--check")[0] == 1
+    assert run(capsys, "generate", "-o", f"{tmp_path}/all/")[0] == 0
+    assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["attention.py", "softmax.py"]
+
+
+def test_generate_mistakes(capsys: Printed, tmp_path: Path) -> None:
+    own = str(OWN / "true_statements.py")
+    for arguments, message in (
+        ((own, "--check"), "say with -o which file"),
+        (("-o", str(tmp_path / "one.py")), "is one file, but several derivations"),
+        ((own, "-o", str(tmp_path / "no" / "dir.py")), "cannot write"),
+    ):
+        code, _, err = run(capsys, "generate", *arguments)
+        assert code == 2
+        assert message in err
+
+
+# conform ------------------------------------------------------------------------------------------------------------
+
+
+def test_conform_accepts_pytorch(capsys: Printed, tmp_path: Path) -> None:
+    place = tmp_path / "verdict.json"
+    code, out, _ = run(
+        capsys, "conform", "attention", SDPA, "--examples", "20", "--dtype", "float32", "--json", str(place)
+    )
+    assert code == 0
+    verdict = json.loads(place.read_text())
+    assert verdict["verdict"] == "conforms"
+    assert {"operation", "target", "profile", "checks"} <= set(verdict)
+    assert f"{SDPA} conforms to attention" in out
+
+
+def test_conform_rejects_a_wrong_kernel(capsys: Printed, tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel.py"
+    kernel.write_text("import torch\ndef softmax(input, dim=-1):\n    return torch.softmax(input, dim) * 1.001\n")
+    code, out, _ = run(capsys, "conform", "softmax", f"{kernel}:softmax", "--examples", "20", "--dtype", "float32")
+    assert code == 1
+    assert "does not conform to softmax" in out
+    assert "import torch" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("soft_max", SDPA), "operation 'soft_max' is not known"),
+        (("attention", "no.such.module:f"), "there is no module 'no'"),
+        (("attention", "torch.nn.functional:sdpa"), "has no attribute 'sdpa'"),
+        (("attention", "nothing.py:f"), "there is no file 'nothing.py'"),
+        (("attention", "no_colon"), "write 'module:callable' or 'path/file.py:callable'"),
+        (("attention", "math:pi"), "'pi' is a float, not a callable"),
+        (("attention", "lemmata.gpu.softmax:softmax"), "but the calling convention is"),
+        (("softmax", "torch.nn.functional:softmax", "--dtype", "float8"), "dtype 'float8' is not one of"),
+        (("softmax", "torch.nn.functional:softmax", "--device", "warp:9"), "device 'warp:9' cannot be used"),
+        (("softmax", "torch.nn.functional:softmax", "--examples", "0"), "at least 1 case is needed"),
+        (("softmax", "torch.nn.functional:softmax", "--only", "speed"), "check 'speed' is not one of softmax"),
+        (("softmax", "torch.nn.functional:softmax", "--profile", "loose"), "profile 'loose' is not one of"),
+    ],
+)
+def test_conform_mistakes(capsys: Printed, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = run(capsys, "conform", *arguments)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert err.startswith("lemmata conform: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_conform_without_cuda_says_so(capsys: Printed) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("NOT RUN: there is a CUDA device")
+    code, _, err = run(capsys, "conform", "attention", SDPA, "--device", "cuda")
+    assert code == 2
+    assert "device 'cuda' cannot be used" in err
+
+
+# doctor, help, mistakes ---------------------------------------------------------------------------------------------
+
+
+def test_doctor(capsys: Printed, tmp_path: Path) -> None:
+    code, out, _ = run(capsys, "doctor", "--json", str(tmp_path / "doctor.json"))
+    assert code == 0
+    found = json.loads((tmp_path / "doctor.json").read_text())
+    assert set(found) == {"facts", "abilities"}
+    assert found["abilities"]["check, derive, generate"] == "yes"
+    for name in (*found["facts"], *found["abilities"]):
+        assert name in out
+
+
+@pytest.mark.parametrize("arguments", [(), ("prove",), ("derive",), ("conform", "attention")])
+def test_usage_errors_exit_with_2(arguments: tuple[str, ...], capsys: Printed) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: lemmata" in capsys.readouterr().err
+
+
+def test_an_unknown_name_is_quoted(capsys: Printed) -> None:
+    code, out, err = run(capsys, "check", "sofmax")
+    assert (code, out) == (2, "")
+    assert "lemmata check: 'sofmax' is neither an operation nor a file ending in .py" in err
+
+
+def test_a_file_that_is_no_derivation(capsys: Printed, tmp_path: Path) -> None:
+    path = tmp_path / "notes.py"
+    path.write_text("notes = 'none'\n")
+    code, _, err = run(capsys, "check", str(path))
+    assert code == 2
+    assert "is no derivation: it does not define OPERATIONS" in err
+
+
+def test_help_and_import_load_neither_sympy_nor_torch() -> None:
+    loaded = python(
+        "import sys, lemmata.cli\n"
+        "try:\n    lemmata.cli.main(['--help'])\n"
+        "except SystemExit as stopped:\n    assert stopped.code == 0\n"
+        "heavy = {'sympy', 'torch', 'numpy', 'hypothesis', 'rich', 'mpmath'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    assert loaded.returncode == 0, loaded.stderr
+
+
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "triton"):
+    sys.modules[name] = None  # importing it raises ImportError
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in ("torch", "triton") else find(name, *rest)
+from lemmata.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("check", "softmax"), ("generate", "--check"), ("derive", "logsumexp"), ("list",), ("doctor",)],
+    ids=" ".join,
+)
+def test_all_but_conform_work_without_torch(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_conform_without_torch_says_what_to_install() -> None:
+    command = [sys.executable, "-c", WITHOUT_TORCH, "conform", "attention", SDPA]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'lemmata[torch]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m lemmata.cli derive softmax | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert done.stdout == "softmax\n"
+    assert "Traceback" not in done.stderr
+
+
+def test_interrupting_a_run_ends_it_quietly(monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
+    from lemmata import cli
+
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    replaced: Callable[[object], int] = interrupted
+    monkeypatch.setattr(cli, "_doctor", replaced)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
