@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .calculus.expr import Expr
-from .calculus.fold import Replacement
 from .calculus.latex import latex, latex_cost, latex_entry, latex_terms
+from .calculus.match import Replacement
 from .calculus.program import Def
 from .exposition import ClaimProof, Exposition, StatementProof
 

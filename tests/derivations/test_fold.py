@@ -9,7 +9,8 @@ from lemmata.derivations.attention import ATTENTION, SOFTCAPPED
 from lemmata.derivations.attention_program import bias, c, e, i, j, k, keep, m_dim, o, p, q, r, s, scale, v
 from lemmata.derivations.calculus.expr import ZERO, Entry, Expr, Permutation, Tensor, exp, refresh, total
 from lemmata.derivations.calculus.expr import Replacement as InputReplacement
-from lemmata.derivations.calculus.fold import Folded, Replacement, fold
+from lemmata.derivations.calculus.fold import Folded, fold
+from lemmata.derivations.calculus.match import Replacement
 from lemmata.derivations.calculus.normal_form import equal
 from lemmata.derivations.calculus.operation import Operation
 from lemmata.derivations.calculus.program import Program
