@@ -31,6 +31,7 @@ from ...derivations.calculus.expr import (
 )
 
 ADD, MUL, UNARY, ATOM = range(4)  # how tightly a piece of code binds
+OVERWRITES = ("_minus(", "_over(")  # calls whose result is in memory that is not read again
 
 
 class CannotGenerate(ValueError):
@@ -60,6 +61,8 @@ class Context:
     guarded: frozenset[Tensor] = frozenset()
     optional: frozenset[Tensor] = frozenset()
     order: list[Index] = field(default_factory=list)
+    reuse: bool = False  # whether memory that is not read again may be overwritten, that of these tensors among it
+    spent: frozenset[Tensor] = frozenset()
 
     def sorted(self, axes: set[Index]) -> tuple[Index, ...]:
         """Axes in the order of the target, bound ones last."""
@@ -126,13 +129,15 @@ def compile_expr(expr: Expr, context: Context) -> Code:
         case Fn("log", Entry(tensor, _)) if tensor in context.guarded:
             inner = compile_expr(expr.argument, context)
             return Code(f"xp.where({inner.text} > 0, xp.log({tensor.name}_safe), -xp.inf)", inner.axes)
+        case Fn("exp", argument):
+            return _exponential(argument, compile_expr(argument, context), context)
         case Fn(name, argument):
             inner = compile_expr(argument, context)
             return Code(f"xp.{name}({inner.text})", inner.axes, scalar=inner.scalar)
         case Sum():
             return _reduction(expr, context)
         case Max(index, body, where):
-            text, axes = _whole(_selected(body, where, "-xp.inf", context), context, (index,))
+            text, axes = _whole(selected(body, where, "-xp.inf", context), context, (index,))
             return _reduced(f"xp.max({text}, axis={{axis}})", axes, index)
         case Larger(left, right):
             sides = [compile_expr(left, context), compile_expr(right, context)]
@@ -140,6 +145,20 @@ def compile_expr(expr: Expr, context: Context) -> Code:
             return Code(f"xp.maximum({', '.join(aligned(side, axes).text for side in sides)})", axes)
         case _:
             raise CannotGenerate(f"{expr}: {type(expr).__name__} has no array form here")
+
+
+def _exponential(argument: Expr, inner: Code, context: Context) -> Code:
+    function = "_exp" if context.reuse and _is_new(argument) else "xp.exp"
+    return Code(f"{function}({inner.text})", inner.axes, scalar=inner.scalar)
+
+
+def _is_new(expr: Expr) -> bool:
+    """Whether the value is an array of its own: neither a tensor, nor one that an absent mask leaves as it is."""
+    return isinstance(expr, Add | Fn) or (isinstance(expr, Mul) and not any(is_boolean(f) for f in expr.factors))
+
+
+def _is_spent(expr: Expr, context: Context) -> bool:
+    return isinstance(expr, Entry) and expr.tensor in context.spent
 
 
 def _whole(code: Code, context: Context, needed: tuple[Index, ...]) -> tuple[str, tuple[Index, ...]]:
@@ -152,7 +171,8 @@ def _reduced(template: str, axes: tuple[Index, ...], index: Index) -> Code:
     return Code(template.format(axis=place), tuple(ix for ix in axes if ix is not index))
 
 
-def _selected(value: Expr, where: Expr, otherwise: str, context: Context) -> Code:
+def selected(value: Expr, where: Expr, otherwise: str, context: Context) -> Code:
+    """The value where a predicate holds, something else elsewhere."""
     code = compile_expr(value, context)
     if where == ONE:
         return code
@@ -165,6 +185,8 @@ def _selected(value: Expr, where: Expr, otherwise: str, context: Context) -> Cod
 def _sum_of_terms(terms: tuple[Expr, ...], context: Context) -> Code:
     codes = [(compile_expr(without_sign(t), context), negative(t)) for t in terms]
     axes = context.sorted({ix for code, _ in codes for ix in code.axes})
+    if [minus for _, minus in codes] == [False, True] and _is_spent(terms[0], context):
+        return Code(f"_minus({aligned(codes[0][0], axes).text}, {aligned(codes[1][0], axes).text})", axes)
     codes.sort(key=lambda item: item[1])
     text = ""
     for code, minus in codes:
@@ -199,14 +221,23 @@ def _product(factors: tuple[Expr, ...], context: Context) -> Code:
     masks = [f for f in factors if is_boolean(f)]
     others = [f for f in factors if not is_boolean(f)]
     if len(masks) == 1 and len(others) == 1 and isinstance(others[0], Fn) and others[0].name == "exp":
-        inner = _selected(others[0].argument, masks[0], "-xp.inf", context)  # exp(−∞) = 0
-        return Code(f"xp.exp({inner.text})", inner.axes)
+        inner = selected(others[0].argument, masks[0], "-xp.inf", context)  # exp(−∞) = 0
+        return _exponential(others[0].argument, inner, context)
     if masks:
         rest: Expr = Mul((*masks[1:], *others)) if len(masks) + len(others) > 2 else (*masks[1:], *others)[0]
-        return _selected(rest, masks[0], "0.0", context)
+        return selected(rest, masks[0], "0.0", context)
+    scaled = _scaled_product(others, context)
+    if scaled is not None:
+        return scaled
     codes = [(compile_expr(_inverse(f) if _divides(f) else f, context), _divides(f)) for f in factors]
     codes = [(_guarded(f, code, context), divides) for f, (code, divides) in zip(factors, codes, strict=True)]
     axes = context.sorted({ix for code, _ in codes for ix in code.axes})
+    if [divides for _, divides in codes] == [False, True] and _is_spent(factors[0], context):
+        return Code(f"_over({aligned(codes[0][0], axes).text}, {aligned(codes[1][0], axes).text})", axes)
+    made = [code for code, _ in codes if code.text.startswith(OVERWRITES) and code.axes == axes]
+    if len(codes) == 2 and len(made) == 1 and not any(divides for _, divides in codes):
+        other = next(code for code, _ in codes if code is not made[0])
+        return Code(f"_times({made[0].text}, {aligned(other, axes).text})", axes)
     codes.sort(key=lambda item: item[1])
     text = ""
     for code, divides in codes:
@@ -326,6 +357,23 @@ def product_of(first: Code, second: Code, indices: tuple[Index, ...], context: C
     except CannotGenerate:
         return None
     return Product(laid_left, laid_right, contracted, (*batch, row, column), extra)
+
+
+def _scaled_product(factors: Sequence[Expr], context: Context) -> Code | None:
+    """Numbers times a matrix product, applied to the left operand where that is the smaller array."""
+    sums = [f for f in factors if isinstance(f, Sum)]
+    numbers = [compile_expr(f, context) for f in factors if not isinstance(f, Sum) and not _divides(f)]
+    if len(sums) != 1 or len(numbers) != len(factors) - 1 or not all(code.scalar for code in numbers):
+        return None
+    product = as_product(sums[0], context)
+    if product is None or product.extra or _growth(product.axes) <= _growth(product.left.axes):
+        return None
+    left = " * ".join([*(code.at(UNARY) for code in numbers), product.left.at(UNARY)])
+    return product.of(f"({left})", product.right.at(UNARY))
+
+
+def _growth(axes: tuple[Index, ...]) -> int:
+    return sum(ix.dim.grows for ix in axes)
 
 
 def _reduction(expr: Sum, context: Context) -> Code:

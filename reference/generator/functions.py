@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...derivations.calculus.expr import Add, Const, Dim, Entry, Expr, Max, Mul, Sum, Tensor, tensors
 from ...derivations.calculus.expr import walk as walk_expr
 from ...derivations.calculus.operation import Input, Operation
 from ...derivations.calculus.program import Def, Program
 from .arrays import CannotGenerate, Context, aligned, compile_expr
+from .memory import spent
 
 WIDTH = 120  # columns
 
@@ -66,6 +67,19 @@ def vjp_signature(op: Operation) -> Signature:
     )
 
 
+def value_and_vjp_signature(op: Operation) -> Signature:
+    """The arguments of the vector-Jacobian product; the outputs come before the gradients."""
+    base = vjp_signature(op)
+    return replace(base, name=f"{op.name}_value_and_vjp", outputs=(*op.program.outputs, *base.outputs))
+
+
+def value_and_vjp_program(op: Operation) -> Program:
+    """The forward definitions, then those of the gradients."""
+    steps = tuple(step for step in op.vjp.steps if step.tensor not in op.program.defined)
+    outputs = (*op.program.outputs, *op.vjp.outputs)
+    return replace(op.vjp, steps=(*op.program.pruned().steps, *steps), outputs=outputs)
+
+
 def jvp_signature(op: Operation) -> Signature:
     """Inputs, their tangents, optional inputs and theirs."""
     base = forward_signature(op)
@@ -90,13 +104,14 @@ def sizes_of(inputs: tuple[Tensor, ...]) -> dict[Dim, str]:
     return found
 
 
-def context_of(program: Program, signature: Signature) -> Context:
-    """What the code of a program may use."""
+def context_of(program: Program, signature: Signature, *, reuse: bool = False) -> Context:
+    """What the code of a program may use; `reuse`: it may overwrite arrays that are not read again."""
     return Context(
         sizes_of(signature.inputs),
         signature.scalars,
         program.zero_over_empty,
         signature.may_be_none(),
+        reuse=reuse,
     )
 
 
@@ -144,7 +159,7 @@ def comment_of(step: Def) -> str:
 
 def body_lines(program: Program, signature: Signature) -> list[str]:
     """One statement for each definition."""
-    context = context_of(program, signature)
+    context = context_of(program, signature, reuse=True)
     lines: list[str] = [f"xp = _namespace({signature.required[0].name})"]
     for tensor, value in signature.defaults.items():
         shown = compile_default(value, context)
@@ -163,6 +178,7 @@ def definition_lines(step: Def, program: Program, signature: Signature, context:
     """The code of one definition, after its index notation as a comment."""
     name = step.tensor.name
     context.order[:] = list(step.indices)
+    context.spent = spent(program, step)
     lines = [f"# {comment_of(step)}"]
     main, extras = split_optional(step.value, context.optional)
     code = compile_expr(main, context)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from ...derivations.calculus.expr import Const, Tensor
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Program
-from .bounds import bound_functions, bound_helpers
+from .bound_helpers import bound_helpers
+from .bounds import bound_functions
 from .functions import (
     WIDTH,
     Signature,
@@ -20,10 +21,14 @@ from .functions import (
     jvp_signature,
     return_type,
     signature_lines,
+    value_and_vjp_program,
+    value_and_vjp_signature,
     vjp_signature,
     wrapped,
 )
+from .memory import reuse_helpers
 
+_VALUE_AND_VJP = "The outputs, and the gradients of the inputs that cotangents of the outputs give."
 _VJP = "Vector-Jacobian product: cotangents of the outputs to gradients of the inputs."
 _JVP = "Jacobian-vector product: tangents of the inputs to tangents of the outputs."
 
@@ -69,6 +74,7 @@ def generate_module(topic: str, operations: Sequence[Operation], origin: str, co
         helpers.append(_WHERE)
     if "_chunks(" in text:
         helpers.append(_CHUNKS)
+    helpers += reuse_helpers(text)
     helpers += bound_helpers(text)
     parts += [text, "\n\n".join(h.strip("\n") + "\n" for h in helpers)]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
@@ -93,11 +99,13 @@ def _header(topic: str, operations: Sequence[Operation], origin: str, command: s
 
 
 def operation_functions(op: Operation) -> list[str]:
-    """Forward, VJP, JVP and the two bounds of one operation."""
+    """Forward, VJP (with and without the outputs), JVP and the three bounds of one operation."""
     forward, backward, tangent = forward_signature(op), vjp_signature(op), jvp_signature(op)
+    both = value_and_vjp_signature(op)
     return [
         _function(op, op.program.pruned(), forward, op.summary),
-        _function(op, op.vjp, backward, _VJP),
+        _function(op, value_and_vjp_program(op), both, _VALUE_AND_VJP),
+        _vjp_function(op, backward, both),
         _function(op, op.jvp, tangent, _JVP),
         *bound_functions(op),
     ]
@@ -112,6 +120,19 @@ def _function(op: Operation, program: Program, signature: Signature, summary: st
     if dim is not None:
         code[1:1] = chunk_lines(program, signature, dim)
     code.append(f"return {', '.join(t.name for t in signature.outputs)}")
+    return "\n".join([*lines, *_indented([*body, *code])]) + "\n"
+
+
+def _vjp_function(op: Operation, signature: Signature, both: Signature) -> str:
+    """The vector-Jacobian product alone: the same work, the outputs left out."""
+    dim = chunk_index(op.vjp, signature)
+    extra = ["chunk: int | None = None"] if dim is not None else []
+    lines = signature_lines(signature.name, argument_list(signature, extra), return_type(signature))
+    body = docstring(op, signature, _VJP, dim.name if dim is not None else None)
+    outputs = ", ".join(t.name for t in signature.outputs)
+    unwanted = "_, " * len(op.program.outputs)
+    arguments = [t.name for t in signature.inputs] + (["chunk=chunk"] if dim is not None else [])
+    code = [f"{unwanted}{outputs} = {both.name}({', '.join(arguments)})", f"return {outputs}"]
     return "\n".join([*lines, *_indented([*body, *code])]) + "\n"
 
 

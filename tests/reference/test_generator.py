@@ -1,0 +1,107 @@
+"""The generator on programs that are not ours: what it overwrites, what it bounds, what it says it cannot do."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from lemmata.derivations.calculus.expr import ONE, Dim, Fn, Index, Tensor, exp, total
+from lemmata.derivations.calculus.operation import Input, Operation
+from lemmata.derivations.calculus.program import Def, Program
+from lemmata.reference.generator.arrays import CannotGenerate
+from lemmata.reference.generator.module import generate_module
+from lemmata.tests.reference.formats import FLOAT32, IN_FLOAT64
+
+Array = Any
+n, m, d = Dim("n"), Dim("m"), Dim("d", grows=False)
+i, j, c = Index("i", n), Index("j", m), Index("c", d)
+
+
+def operation(program: Program, inputs: tuple[Tensor, ...], **spec: Input) -> Operation:
+    return Operation(program.name, "A program of this test.", program, inputs, tuple, spec, source="none")
+
+
+def generated(op: Operation, folder: Path) -> ModuleType:
+    path = folder / f"{op.name}.py"
+    path.write_text(generate_module(op.name, (op,), "test_generator.py", "none"), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(op.name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_input_is_not_overwritten_where_an_absent_mask_leaves_it_as_it_is(tmp_path: Path) -> None:
+    x, keep, a = Tensor("x", (n,)), Tensor("keep", (n,), "boolean"), Tensor("a", (n,))
+    program = Program("masked_exp", (x, keep), (Def(a[i], keep[i] * exp(x[i])),), (a,))
+    module = generated(operation(program, (x,), x=Input("numbers"), keep=Input("mask", ONE)), tmp_path)
+    numbers = np.array([0.0, 1.0, -2.0])
+    np.testing.assert_array_equal(module.masked_exp(numbers), np.exp(numbers))
+    np.testing.assert_array_equal(numbers, [0.0, 1.0, -2.0])
+    masked = module.masked_exp(numbers, np.array([True, False, True]))
+    np.testing.assert_array_equal(masked, np.exp(numbers) * [1.0, 0.0, 1.0])
+
+
+def test_a_value_that_is_read_again_is_not_overwritten(tmp_path: Path) -> None:
+    x, s, a, b = (Tensor(name, (n,)) for name in "xsab")
+    z = Tensor("z")
+    program = Program(
+        "read_again",
+        (x,),
+        (
+            Def(s[i], 2 * x[i]),
+            Def(z[()], total(i, s[i])),
+            Def(a[i], exp(s[i] - z[()])),
+            Def(b[i], s[i] * a[i]),
+        ),
+        (b,),
+    )
+    module = generated(operation(program, (x,)), tmp_path)
+    numbers = np.array([0.5, 0.25, -1.0])
+    s_, z_ = 2 * numbers, (2 * numbers).sum()
+    error = abs(module.read_again(numbers) - s_ * np.exp(s_ - z_))
+    assert (error <= 2 * module.read_again_bound(numbers, precision=IN_FLOAT64)).all()
+
+
+def square_attention() -> Operation:
+    """Attention whose weights are squares of the products."""
+    q, k, v = Tensor("q", (n, d)), Tensor("k", (m, d)), Tensor("v", (m, d))
+    s, z, p, o = Tensor("s", (n, m)), Tensor("z", (n,)), Tensor("p", (n, m)), Tensor("o", (n, d))
+    steps = (
+        Def(s[i, j], total(c, q[i, c] * k[j, c])),
+        Def(z[i], total(j, s[i, j] ** 2)),
+        Def(p[i, j], s[i, j] ** 2 / z[i]),
+        Def(o[i, c], total(j, p[i, j] * v[j, c])),
+    )
+    return operation(Program("square_attention", (q, k, v), steps, (o,)), (q, k, v))
+
+
+def test_another_attention_is_within_its_bound(tmp_path: Path) -> None:
+    module = generated(square_attention(), tmp_path)
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        sizes = rng.integers(1, 8, 3)
+        shapes = [(sizes[0], sizes[2]), (sizes[1], sizes[2]), (sizes[1], sizes[2]), (sizes[0], sizes[2])]
+        single = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+        double = [x.astype(np.float64) for x in single]
+        precision = {"compute": FLOAT32}
+        gradients = zip(
+            module.square_attention_vjp(*single),
+            module.square_attention_vjp(*double),
+            module.square_attention_vjp_bound(*double, precision=precision),
+            strict=True,
+        )
+        for narrow, wide, bound in gradients:
+            assert (abs(narrow - wide) <= bound).all()
+        error = abs(module.square_attention(*single[:3]) - module.square_attention(*double[:3]))
+        assert (error <= module.square_attention_bound(*double[:3], precision=precision)).all()
+
+
+def test_a_function_without_a_rounding_rule_is_refused() -> None:
+    x, y = Tensor("x", (n,)), Tensor("y", (n,))
+    op = operation(Program("cosine", (x,), (Def(y[i], Fn("cos", x[i])),), (y,)), (x,))
+    with pytest.raises(CannotGenerate, match="no rounding rule for cos"):
+        generate_module("cosine", (op,), "test_generator.py", "none")
