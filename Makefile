@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types soak bench clean
 
 demo: $(READY)
 	$(BIN)/lemmata conform attention torch.nn.functional:scaled_dot_product_attention
@@ -16,6 +16,13 @@ test: $(READY) lint types
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+# Hours: correct implementations at the default number of cases in every dtype, for false alarms.
+soak: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/conformance/soak.py
+
+bench: $(READY)
+	$(BIN)/python -m lemmata.benchmarks.attention
 
 # mypy wants a package directory whose name is an identifier, whatever the checkout is called.
 types: $(READY)

@@ -6,6 +6,7 @@
 
 A run draws cases (`cases`, `values`, `layouts`), turns each into numbers (`problems`), calls the target
 (`execution`), and holds the checks of every operation (`checks`) and the laws of this one (`laws_rowwise`,
-`laws_attention`) against the result, within bounds that the reference derives for a precision profile (`profiles`).
-`search` shrinks what fails, `reproduce` writes it as a script, `verdict` and `report` say what was found.
+`laws_attention`) against the result, within bounds that the reference derives for a precision profile (`profiles`);
+`saved_output` and `overflow` add what follows from how a call is made, not from the formula. `search` shrinks what
+fails, `reproduce` writes it as a script, `verdict` and `report` say what was found.
 """

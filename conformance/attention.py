@@ -17,6 +17,7 @@ from ..reference import attention as reference
 from .cases import AttentionCase, attention_cases
 from .contracts import Operation
 from .laws_attention import ATTENTION_LAWS
+from .overflow import spoiled_rows, without_bound
 from .problems import AnyArray, Problem, Values, laid_out
 from .profiles import Precision
 from .rounding import sum_error
@@ -170,6 +171,13 @@ def bound(problem: Problem, precision: Precision) -> Values:
     """The bound on the error of each element of `expected`."""
     if _is_empty(problem):
         return _nothing(problem)
+    rows = spoiled_rows(problem, precision)
+    stated = _stated_bound(problem, precision)
+    return stated if rows is None else without_bound(stated, problem, rows)
+
+
+def _stated_bound(problem: Problem, precision: Precision) -> Values:
+    """The bound by the reference, for which a masked score does not exist."""
     arguments = reference_arguments(problem)
     output = reference.attention_bound(**arguments, precision=precision)[0].reshape(problem.cotangent.shape)
     if not problem.requires_grad:

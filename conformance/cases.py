@@ -6,14 +6,18 @@ A case holds names and small integers only, so that it prints as code, shrinks f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from hypothesis import strategies as st
 
 from .layouts import EXPANDED, LAYOUTS
 from .values import COTANGENTS, REGIMES
+
+_T = TypeVar("_T")
 
 # Around the block sizes that kernels use; the small ones most often, because most faults show there and shrinking
 # ends there.
@@ -22,7 +26,9 @@ _MEDIUM = (31, 32, 33, 53)
 _LONG = (63, 64, 65, 97, 127, 128, 129)
 _LENGTHS = _SHORT * 3 + _MEDIUM * 2 + _LONG
 _ROW_LENGTHS = (*_LENGTHS, 257, 1000)
-_HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 33, 40, 65, 72)
+# With an empty sequence now and then.
+_SEQUENCES = (*_LENGTHS, 0, 0)
+_HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
 # Scores and probabilities of one case: keeps the reference and its bound to some milliseconds.
 _SCORE_LIMIT = 1 << 15
 _ROW_ELEMENT_LIMIT = 1 << 13
@@ -81,12 +87,18 @@ def case_code(case: RowCase | AttentionCase) -> str:
     return f"{type(case).__name__}({', '.join(shown)})"
 
 
+@cache
+def _choice(options: Sequence[_T]) -> st.SearchStrategy[_T]:
+    """One of the options, the first being the simplest; Hypothesis examines them all whenever it is given some."""
+    return st.sampled_from(options)
+
+
 def _layout(cotangent: str = "") -> st.SearchStrategy[str]:
     names = tuple(LAYOUTS)
     if cotangent == "ones":
         # The cotangent of `output.sum()` has stride 0 everywhere.
         return st.just(EXPANDED)
-    return st.sampled_from(("contiguous",) * len(names) + names)
+    return _choice(("contiguous",) * len(names) + names)
 
 
 @st.composite
@@ -96,40 +108,40 @@ def row_cases(draw: st.DrawFn, *, empty_rows: bool = True) -> RowCase:
     Args:
         empty_rows: the axis itself may have length 0 (log-sum-exp and softmax of nothing are the caller's choice).
     """
-    rank = draw(st.sampled_from((1, 2, 2, 2, 3, 3, 4)))
-    axis = draw(st.sampled_from(tuple(range(rank - 1, -1, -1))))
-    length = draw(st.sampled_from(_ROW_LENGTHS + ((0,) if empty_rows else ())))
+    rank = draw(_choice((1, 2, 2, 2, 3, 3, 4)))
+    axis = draw(_choice(tuple(range(rank - 1, -1, -1))))
+    length = draw(_choice(_ROW_LENGTHS + ((0,) if empty_rows else ())))
     outer: list[int] = []
     for _ in range(rank - 1):
         room = _ROW_ELEMENT_LIMIT // max(1, length * prod(outer))
-        outer.append(draw(st.sampled_from([size for size in (*_SHORT, 33, 65, 0) if size <= max(room, 1)])))
+        outer.append(draw(_choice(tuple(size for size in (*_SHORT, 33, 65, 0) if size <= max(room, 1)))))
     shape = (*outer[:axis], length, *outer[axis:])
-    cotangent = draw(st.sampled_from(tuple(COTANGENTS)))
+    cotangent = draw(_choice(tuple(COTANGENTS)))
     return RowCase(
         shape=shape,
         dim=axis if draw(st.booleans()) else axis - rank,
-        values=draw(st.sampled_from(tuple(REGIMES))),
+        values=draw(_choice(tuple(REGIMES))),
         cotangent=cotangent,
         layout=draw(_layout()),
         cotangent_layout=draw(_layout(cotangent)),
-        requires_grad=draw(st.sampled_from((("input",),) * 7 + ((),))),
-        seed=draw(st.sampled_from(range(_SEEDS))),
+        requires_grad=draw(_choice((("input",),) * 7 + ((),))),
+        seed=draw(_choice(range(_SEEDS))),
     )
 
 
 @st.composite
 def attention_cases(draw: st.DrawFn) -> AttentionCase:
     """Cases of scaled dot-product attention, options in conjunction; a mask and `is_causal` exclude each other."""
-    queries = draw(st.sampled_from((*_LENGTHS, 0)))
-    keys = queries if draw(st.sampled_from((False, False, True))) else draw(st.sampled_from((*_LENGTHS, 0)))
+    queries = draw(_choice(_SEQUENCES))
+    keys = queries if draw(_choice((False, False, True))) else draw(_choice(_SEQUENCES))
     room = _SCORE_LIMIT // max(1, queries * keys)
-    kv_heads, group = draw(st.sampled_from(_heads(room)))
-    batch = draw(st.sampled_from([size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group))]))
-    head_dim = draw(st.sampled_from(_HEAD_DIMS))
-    mask = draw(st.sampled_from(("none", "causal", "none", *MASKS[1:])))
+    kv_heads, group = draw(_choice(_heads(room)))
+    batch = draw(_choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))
+    head_dim = draw(_choice(_HEAD_DIMS))
+    mask = draw(_choice(("none", "causal", "none", "causal", *MASKS[1:])))
     masked = mask not in ("none", "causal")
-    cotangent = draw(st.sampled_from(tuple(COTANGENTS)))
-    regimes = st.sampled_from(tuple(REGIMES))
+    cotangent = draw(_choice(tuple(COTANGENTS)))
+    regimes = _choice(tuple(REGIMES))
     return AttentionCase(
         batch=batch,
         kv_heads=kv_heads,
@@ -137,35 +149,36 @@ def attention_cases(draw: st.DrawFn) -> AttentionCase:
         queries=queries,
         keys=keys,
         head_dim=head_dim,
-        value_dim=draw(st.sampled_from((head_dim,) * 5 + (1, 3, 8))),
+        value_dim=draw(_choice((head_dim,) * 5 + (1, 3, 8))),
         causal=mask == "causal",
         mask=mask if masked else "none",
-        mask_span=draw(st.sampled_from(MASK_SPANS)) if masked else MASK_SPANS[0],
-        mask_pattern=draw(st.sampled_from(MASK_PATTERNS)) if masked else MASK_PATTERNS[0],
-        scale=draw(st.sampled_from((None,) * len(SCALES) + SCALES)),
+        mask_span=draw(_choice(MASK_SPANS)) if masked else MASK_SPANS[0],
+        mask_pattern=draw(_choice(MASK_PATTERNS)) if masked else MASK_PATTERNS[0],
+        scale=draw(_choice((None,) * len(SCALES) + SCALES)),
         values=_three(draw, regimes),
         cotangent=cotangent,
         layouts=_three(draw, _layout()),
         mask_layout=draw(_layout()) if masked else "contiguous",
         cotangent_layout=draw(_layout(cotangent)),
         requires_grad=draw(_gradient_subset(additive=mask.startswith("additive"))),
-        seed=draw(st.sampled_from(range(_SEEDS))),
+        seed=draw(_choice(range(_SEEDS))),
     )
 
 
-def _heads(room: int) -> list[tuple[int, int]]:
+def _heads(room: int) -> tuple[tuple[int, int], ...]:
     """(kv heads, group) with at most `room` query heads; unequal numbers tell h // group from h % kv_heads."""
     choices = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (2, 3), (3, 2), (4, 1), (1, 4), (2, 4))
-    return [(kv, group) for kv, group in choices if kv * group <= max(1, room)]
+    return tuple((kv, group) for kv, group in choices if kv * group <= max(1, room))
 
 
 def _three(draw: st.DrawFn, strategy: st.SearchStrategy[Any]) -> tuple[Any, Any, Any]:
     return draw(strategy), draw(strategy), draw(strategy)
 
 
+@cache
 def _gradient_subset(*, additive: bool) -> st.SearchStrategy[tuple[str, ...]]:
     subset: Literal[4, 3] = 4 if additive else 3
     names = ATTENTION_INPUTS[:subset]
     everything = [names] * (1 << (subset - 1))
     subsets = [tuple(name for bit, name in enumerate(names) if chosen >> bit & 1) for chosen in range(1 << subset)]
-    return st.sampled_from(everything + sorted(subsets, key=len))
+    return _choice((*everything, *sorted(subsets, key=len)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from hypothesis import strategies as st
 
@@ -54,6 +55,10 @@ def allowance(operation: Operation, problem: Problem, profile: Profile, dtype: s
         return bound
     own = operation.bound(problem, REFERENCE_PRECISION)
     return Values(bound.output + own.output, {name: x + own.gradients[name] for name, x in bound.gradients.items()})
+
+
+class OtherCallFailed(Exception):
+    """A law needs the output of another call than that of the case, and the target gives none."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +117,15 @@ class Trial:
         return allowance(self.operation, problem, profile, self.dtype)
 
     def evaluate(self, problem: Problem) -> Array | None:
-        """The target's output for another call, or None where it gives none: the check `forward` says so."""
+        """The target's output for another call, or None where it refuses that call.
+
+        Raises:
+            OtherCallFailed: the target gives no well-formed output for it.
+        """
         run = execute(self.target, problem.without_gradient(), self.dtype, self.device)
-        return None if run.failure or run.output is None else array(run.output)
+        if run.failure:
+            raise OtherCallFailed(run.failure)
+        return None if run.output is None else array(run.output)
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,18 @@ class Check:
     statement: str | None = None
     bounded: bool = True
     severity: Literal["failure", "warning"] = "failure"
+
+    @property
+    def decides(self) -> bool:
+        """Whether the verdict depends on it."""
+        return self.severity == "failure"
+
+    def apply(self, trial: Trial, profile: Profile) -> Finding | None:
+        """The finding in a trial, or None where the check does not apply or the target refuses what it needs."""
+        try:
+            return self.examine(trial, profile)
+        except OtherCallFailed as failure:
+            return Finding(np.inf, f"another call that the check {self.name!r} makes {failure}")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class Run:
     """What one call gave.
 
     `failure` says what was wrong with the output, `gradient_failure` what was wrong with a gradient; where either is
-    set, the tensors it concerns may be missing.
+    set, the tensors it concerns may be missing. `refusal` says instead that the target does not take such a call.
     """
 
     inputs: Mapping[str, torch.Tensor]
@@ -32,13 +32,15 @@ class Run:
     gradients: Mapping[str, torch.Tensor] = field(default_factory=dict)
     failure: str | None = None
     gradient_failure: str | None = None
+    refusal: str | None = None
+    """The NotImplementedError that the call or its backward pass raised: nothing was computed, and nothing is wrong."""
     error: Exception | None = None
-    """What the target raised instead of returning an output."""
+    """What the target raised."""
 
     @property
     def complete(self) -> bool:
         """Whether the output, and each gradient that was asked for, is there and well-formed."""
-        return self.failure is None and self.gradient_failure is None
+        return self.failure is None and self.gradient_failure is None and self.refusal is None
 
     @property
     def results(self) -> dict[str, torch.Tensor]:
@@ -50,7 +52,8 @@ class Run:
 def execute(target: Target, problem: Problem, dtype: str, device: str) -> Run:
     """Calls the target with fresh tensors and, where an input requires grad, runs its backward pass.
 
-    An exception that the target raises is a failure of the run, never of the caller.
+    An exception that the target raises is a failure of the run, never of the caller; NotImplementedError is how a
+    target refuses a call that it does not support.
     """
     element = DTYPES[dtype]
     inputs = {name: tensor(x, problem.layouts[name], element, device) for name, x in problem.arrays.items()}
@@ -68,22 +71,34 @@ def execute(target: Target, problem: Problem, dtype: str, device: str) -> Run:
 
     try:
         output = target(*(inputs[name] for name in names[: problem.positional]), **keywords)
+    except NotImplementedError as error:
+        return run(refusal=_shown(error), error=error)
     except Exception as error:
         return run(failure=f"raised {_shown(error)}", error=error)
     if malformed := _malformed(output, cotangent):
         return run(failure=f"returned {malformed}")
     if not problem.requires_grad:
         return run(output=output)
+    # Without an element in the output or in an argument nothing depends on anything: autograd may leave gradients out.
+    empty = not all(x.numel() for x in (output, *inputs.values()))
     if not output.requires_grad:
+        if empty:
+            return run(
+                output=output, gradients={name: torch.zeros_like(inputs[name]) for name in problem.requires_grad}
+            )
         return run(output=output, gradient_failure=f"no gradient, although {_listed(problem)} requires grad")
     try:
         found = torch.autograd.grad(
             output, [inputs[name] for name in problem.requires_grad], cotangent, allow_unused=True
         )
+    except NotImplementedError as error:
+        return run(output=output, refusal=f"in the backward pass, {_shown(error)}", error=error)
     except Exception as error:
         return run(output=output, gradient_failure=f"the backward pass raised {_shown(error)}")
     gradients: dict[str, torch.Tensor] = {}
     for name, gradient in zip(problem.requires_grad, found, strict=True):
+        if gradient is None and empty:
+            gradient = torch.zeros_like(inputs[name])
         malformed = "None" if gradient is None else _malformed(gradient, inputs[name])
         if malformed:
             return run(output=output, gradient_failure=f"the gradient of {name} is {malformed}")

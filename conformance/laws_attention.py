@@ -6,15 +6,16 @@ outside of its bound, the bitwise ones apart; what it adds is the name of what i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .compare import Finding, compare, same_bits, total
 from .contracts import Check, Trial
-from .problems import AnyArray, Problem
+from .problems import DTYPES, AnyArray, Problem
 from .profiles import Profile
-from .values import Array
+from .values import Array, representable
 
 
 def _keys_permuted(trial: Trial, profile: Profile) -> Finding | None:
@@ -34,12 +35,18 @@ def _keys_permuted(trial: Trial, profile: Profile) -> Finding | None:
 
 
 def _linear_in_value(trial: Trial, profile: Profile) -> Finding | None:
-    """The values of the even and of the odd keys apart give two outputs whose sum is the output for all."""
+    """Two values that add up to the value give two outputs that add up to its output.
+
+    One half of the values of the odd keys goes to the second part: an error that is the same function of each number,
+    or that adds up over keys, would not show in parts that do not overlap.
+    """
     if not _has_scores(trial):
         return None
     value: Array = trial.problem.arrays["value"]
-    even = np.where(np.arange(value.shape[2])[:, None] % 2, 0.0, value)
-    parts = [trial.problem.with_arrays(value=part) for part in (even, value - even)]
+    # Both parts are exact: halving rounds a subnormal number to one whose distance from it is a number too.
+    half = representable(value / 2, DTYPES[trial.dtype])
+    first = np.where(np.arange(value.shape[2])[:, None] % 2, half, value)
+    parts = [trial.problem.with_arrays(value=part) for part in (first, value - first)]
     outputs = [trial.evaluate(part) for part in parts]
     if outputs[0] is None or outputs[1] is None:
         return None
@@ -133,7 +140,8 @@ def _masked_rows(trial: Trial, profile: Profile) -> Finding | None:
     """A row whose keys are all masked is 0, and so is the gradient of its query."""
     if trial.run.failure or not trial.problem.cotangent.size:
         return None
-    rows = fully_masked(trial.problem)
+    # Where even a masked score may overflow (`overflow`), nothing is said of the row.
+    rows = fully_masked(trial.problem) & np.isfinite(trial.bound(profile).output).all(axis=-1)
     if not rows.any():
         return None
     finding = same_bits("a fully masked row of the output", trial.output[rows], np.zeros(trial.output[rows].shape))
@@ -144,17 +152,25 @@ def _masked_rows(trial: Trial, profile: Profile) -> Finding | None:
 
 
 def _masked_nan(trial: Trial, profile: Profile) -> Finding | None:
-    """NaN in a key and a value that every row masks does not reach the output."""
+    """NaN in a key and a value that every row of their heads masks does not reach the output.
+
+    PyTorch's convention is the other one: a masked weight is the number 0, and 0·NaN is NaN. Hence a warning.
+    """
     if not _has_scores(trial):
         return None
-    unused = np.asarray(masked(trial.problem).all(axis=(0, 1, 2)))
-    if not unused.any() or unused.all():
+    group = _group(trial)
+    hidden = masked(trial.problem)
+    unused = np.asarray(hidden.reshape(hidden.shape[0], -1, group, *hidden.shape[2:]).all(axis=(2, 3)))[..., None]
+    if not unused.any():
         return None
-    changed = {name: np.where(unused[:, None], np.nan, x) for name, x in _tokens(trial.problem).items()}
+    changed = {name: np.where(unused, np.nan, x) for name, x in _tokens(trial.problem).items()}
     output = trial.evaluate(trial.problem.with_arrays(**changed))
     if output is None:
         return None
-    return same_bits("output with NaN in masked keys and values", output, trial.output)
+    finding = same_bits("output with NaN in keys and values that are masked for every query", output, trial.output)
+    if finding.failure is None:
+        return finding
+    return replace(finding, failure=f"{finding.failure}: a masked weight counts as the number 0, and 0·NaN = NaN")
 
 
 def masked(problem: Problem) -> AnyArray:
@@ -219,6 +235,6 @@ ATTENTION_LAWS = (
     Check("Σ dK = 0", _key_gradient_sum, "attention S17"),
     Check("⟨dV,V⟩ = ⟨dO,O⟩", _value_pairing, "attention S18"),
     Check("⟨dQ,Q⟩ = ⟨dK,K⟩", _query_pairing, "attention S19"),
-    Check("fully masked rows are 0", _masked_rows, bounded=False),
+    Check("fully masked rows are 0", _masked_rows),
     Check("masked NaN does not leak", _masked_nan, bounded=False, severity="warning"),
 )

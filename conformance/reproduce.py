@@ -19,7 +19,8 @@ _LITERAL_LIMIT = 64
 def reproduction(target: str, check: Check, failed: FailedTrial) -> str:
     """A script that shows the failure of a check in a trial.
 
-    Output and gradient are compared in the open; any other check is run again by `recheck`.
+    Output and gradient are compared in the open, and so is what the target raises; any other check, and a result that
+    cannot be compared, is checked again by `recheck`.
 
     Args:
         target: as `load_target` takes it.
@@ -29,9 +30,11 @@ def reproduction(target: str, check: Check, failed: FailedTrial) -> str:
     comments = [where, *(failed.finding.failure or "").splitlines()]
     if check.statement is not None:
         comments.append(f"The law is statement {check.statement}.")
-    if check.name == FORWARD:
+    run = trial.run
+    comparable = run.gradient_failure is None and (run.failure is None or run.error is not None)
+    if check.name == FORWARD and comparable:
         body = _comparison(target, failed, trial.problem.without_gradient())
-    elif check.name == GRADIENT:
+    elif check.name == GRADIENT and comparable:
         body = _comparison(target, failed, trial.problem)
     else:
         body = _recheck(target, check, failed)
@@ -81,6 +84,7 @@ def _comparison(target: str, failed: FailedTrial, problem: Problem) -> list[str]
         "import torch",
         "",
         f"from lemmata.conformance.cases import {kind}",
+        "from lemmata.conformance.compare import compare",
         "from lemmata.conformance.contracts import allowance",
         *(["from lemmata.conformance.layouts import LAYOUTS"] if any("LAYOUTS" in line for line in tensors) else []),
         "from lemmata.conformance.operations import find_operation",
@@ -109,18 +113,20 @@ _WITHOUT_GRADIENT = ".without_gradient()"
 _OUTPUT = (
     "actual = output.double().cpu().numpy()",
     "print('output', actual, 'expected', expected.output, 'allowed error', allowed.output, sep='\\n')",
-    "assert (abs(actual - expected.output) <= allowed.output).all(), 'the output is wrong'",
+    "finding = compare('output', actual, expected.output, allowed.output)",
+    "assert finding.failure is None, finding.failure",
 )
 
 
 def _gradients(problem: Problem) -> list[str]:
     return [
-        f"gradients = torch.autograd.grad(output, [{', '.join(problem.requires_grad)}], cotangent, allow_unused=True)",
+        f"gradients = torch.autograd.grad(output, [{', '.join(problem.requires_grad)}], cotangent)",
         f"for name, gradient in zip({list(problem.requires_grad)!r}, gradients):",
         "    actual, bound = gradient.double().cpu().numpy(), allowed.gradients[name]",
         "    wanted = expected.gradients[name]",
         "    print('gradient of', name, actual, 'expected', wanted, 'allowed error', bound, sep='\\n')",
-        "    assert (abs(actual - wanted) <= bound).all(), f'the gradient of {name} is wrong'",
+        "    finding = compare(f'gradient of {name}', actual, wanted, bound)",
+        "    assert finding.failure is None, finding.failure",
     ]
 
 

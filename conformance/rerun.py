@@ -24,5 +24,5 @@ def recheck(
     for candidate in COMMON_CHECKS + contract.laws:
         if candidate.name == check:
             trial = Trial(contract, load_target(target), case, dtype, device)
-            return candidate.examine(trial, find_profile(profile, dtype, device))
+            return candidate.apply(trial, find_profile(profile, dtype, device))
     raise UsageError(f"check {check!r} is not one of {operation}")

@@ -15,6 +15,7 @@ from .contracts import Check, Operation
 from .laws_rowwise import LOG_SOFTMAX_LAWS, LOGSUMEXP_LAWS, SOFTMAX_LAWS
 from .problems import Problem, Values, laid_out
 from .profiles import Precision
+from .saved_output import log_softmax_gradient_error, logsumexp_gradient_error
 from .values import COTANGENTS, REGIMES, Array
 
 # The axis is moved to the end for the reference, whose axis is always the last.
@@ -58,6 +59,7 @@ def _operation(
     backward: _Backward,
     forward_bound: Callable[..., Array],
     backward_bound: Callable[..., Array],
+    from_output: Callable[[Array, Array, Precision], Array] | None,
     laws: tuple[Check, ...],
     *,
     reduces: bool = False,
@@ -73,12 +75,15 @@ def _operation(
         return _evaluate(problem, forward, backward, reduces=reduces)
 
     def bound(problem: Problem, precision: Precision) -> Values:
-        return _evaluate(
-            problem,
-            lambda x: forward_bound(x, precision=precision),
-            lambda x, dy: backward_bound(x, dy, precision=precision),
-            reduces=reduces,
-        )
+        if "unnamed" in precision and from_output is not None:
+            # x − m and log z are steps of these two programs that have no name of their own.
+            precision = {**precision, "compute": precision["unnamed"]}
+
+        def backward_error(x: Array, dy: Array) -> Array:
+            error = backward_bound(x, dy, precision=precision)
+            return error if from_output is None else np.maximum(error, from_output(x, dy, precision))
+
+        return _evaluate(problem, lambda x: forward_bound(x, precision=precision), backward_error, reduces=reduces)
 
     return Operation(
         name=name,
@@ -98,6 +103,7 @@ SOFTMAX = _operation(
     reference.softmax_vjp,
     reference.softmax_bound,
     reference.softmax_vjp_bound,
+    None,
     SOFTMAX_LAWS,
 )
 LOG_SOFTMAX = _operation(
@@ -106,6 +112,7 @@ LOG_SOFTMAX = _operation(
     reference.log_softmax_vjp,
     reference.log_softmax_bound,
     reference.log_softmax_vjp_bound,
+    log_softmax_gradient_error,
     LOG_SOFTMAX_LAWS,
 )
 LOGSUMEXP = _operation(
@@ -114,6 +121,7 @@ LOGSUMEXP = _operation(
     reference.logsumexp_vjp,
     reference.logsumexp_bound,
     reference.logsumexp_vjp_bound,
+    logsumexp_gradient_error,
     LOGSUMEXP_LAWS,
     reduces=True,
 )

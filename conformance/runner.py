@@ -19,7 +19,7 @@ from .profiles import Profile, default_profiles
 from .reproduce import reproduction
 from .search import Search, Tally
 from .targets import Target, UsageError, check_signature, load_target, target_name
-from .verdict import CheckResult, Failure, ProfileUse, Status, Verdict
+from .verdict import Acceptance, CheckResult, Failure, ProfileUse, Status, Verdict
 
 # Cases per dtype: more than two thousand in every dtype, within a minute or two on one core.
 DEFAULT_EXAMPLES = 2100
@@ -37,6 +37,7 @@ def conform(
     seed: int = 0,
     only: Sequence[str] | None = None,
     profile: str | None = None,
+    fail_fast: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Holds `target` to the reference, the error bound and the laws of `operation`.
@@ -51,6 +52,7 @@ def conform(
         seed: of the cases.
         only: names of checks; all of them by default.
         profile: the loosest precision profile allowed, by name; the loosest default of each dtype if not given.
+        fail_fast: end a dtype at the first check that fails, once its case has been made small.
         progress: called with a dtype, the number of its cases done, and their total.
 
     Returns:
@@ -73,19 +75,23 @@ def conform(
     with warnings.catch_warnings():
         # What an implementation warns of is not what it is judged by.
         warnings.simplefilter("ignore")
-        refusals = {dtype: _refusal(contract, function, dtype, device) for dtype in names}
-        _check_first_calls(shown, refusals)
+        unsupported = {dtype: _dtype_error(contract, function, dtype, device) for dtype in names}
+        _check_first_calls(shown, unsupported)
         results: list[CheckResult] = []
         profiles: dict[str, ProfileUse] = {}
+        acceptance: dict[str, Acceptance] = {}
         for dtype in names:
-            if reason := refusals[dtype]:
-                results += [
-                    CheckResult(check.name, dtype, "not run", statement=check.statement, reason=str(reason))
-                    for check in checks
-                ]
+            if error := unsupported[dtype]:
+                results += _not_run(checks, dtype, f"{type(error).__name__}: {error}")
                 continue
             search = Search(contract, function, dtype, device, ladders[dtype], checks)
-            search.run(examples, seed, None if progress is None else _reporter(progress, dtype, examples))
+            report = None if progress is None else _reporter(progress, dtype, examples)
+            search.run(examples, seed, report, fail_fast=fail_fast)
+            acceptance[dtype] = Acceptance(search.done, search.refused, search.first_refusal)
+            if not search.done:
+                reason = f"the target refused all {search.refused} cases drawn; the first: {search.first_refusal}"
+                results += _not_run(checks, dtype, reason)
+                continue
             results += [_result(search.tallies[check.name], dtype, shown) for check in checks]
             profiles[dtype] = _profile_use(search)
     return Verdict(
@@ -96,6 +102,7 @@ def conform(
         required=() if dtypes is None else tuple(names),
         checks=tuple(results),
         profiles=profiles,
+        acceptance=acceptance,
         examples=examples,
         seed=seed,
         versions=_versions(),
@@ -148,20 +155,28 @@ def _ladders(dtypes: Sequence[str], device: str, profile: str | None) -> dict[st
     }
 
 
-def _refusal(operation: Operation, target: Target, dtype: str, device: str) -> Exception | None:
-    """What the target raises for the smallest case if that says that it does not take the dtype."""
+def _dtype_error(operation: Operation, target: Target, dtype: str, device: str) -> Exception | None:
+    """What the target raises for the smallest case if that says that it does not take the dtype.
+
+    Any other NotImplementedError may be about this very case: the search finds out.
+    """
     problem = operation.build(operation.smallest, DTYPES[dtype]).without_gradient()
     error = execute(target, problem, dtype, device).error
-    if isinstance(error, (TypeError, NotImplementedError)) or (
-        isinstance(error, RuntimeError) and "not implemented for" in str(error)
-    ):
-        return error
-    return None
+    # PyTorch's wording for an operator without a kernel for a dtype.
+    missing_kernel = isinstance(error, RuntimeError) and "not implemented for" in str(error)
+    return error if isinstance(error, TypeError) or missing_kernel else None
 
 
-def _check_first_calls(shown: str, refusals: dict[str, Exception | None]) -> None:
+def _not_run(checks: Sequence[Check], dtype: str, reason: str) -> list[CheckResult]:
+    return [
+        CheckResult(check.name, dtype, "not run", check.decides, statement=check.statement, reason=reason)
+        for check in checks
+    ]
+
+
+def _check_first_calls(shown: str, unsupported: dict[str, Exception | None]) -> None:
     """A TypeError in every dtype is not about the dtype, but about the arguments."""
-    errors = list(refusals.values())
+    errors = list(unsupported.values())
     if errors and all(isinstance(error, TypeError) for error in errors):
         raise UsageError(f"target {shown!r} does not take the arguments of its calling convention: {errors[0]}")
 
@@ -180,7 +195,7 @@ def _result(tally: Tally, dtype: str, target: str) -> CheckResult:
     reason = None
     status: Status
     if failure is not None:
-        status = "failed" if check.severity == "failure" else "warning"
+        status = "failed" if check.decides else "warning"
     elif tally.cases == 0:
         status, reason = "not run", "no case that was drawn applies to it"
     elif vacuous == 1.0:
@@ -191,6 +206,7 @@ def _result(tally: Tally, dtype: str, target: str) -> CheckResult:
         name=check.name,
         dtype=dtype,
         status=status,
+        decides=check.decides,
         worst=tally.worst if check.bounded else None,
         cases=tally.cases,
         vacuous=vacuous,

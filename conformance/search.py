@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import hypothesis
 from hypothesis.errors import Flaky
@@ -17,6 +17,10 @@ from .targets import Target
 
 # Calls spent on making one failing case smaller: enough to reach a case of a few numbers from most cases.
 _SHRINK_CALLS = 400
+# A target that refuses so many cases, and nothing else, takes none in this dtype.
+_REFUSED_FROM_THE_START = 300
+# Cases drawn for each case asked for, at most: a kernel for two or three head dimensions accepts one in ten or so.
+_DRAWS_PER_CASE = 20
 # Each further search starts from another seed, far from those that users choose.
 _SEED_STEP = 1_000_003
 
@@ -25,7 +29,12 @@ class _CheckFailed(Exception):
     """The check in focus failed; Hypothesis shrinks towards the smallest case that raises this."""
 
 
-class _ShrunkEnough(BaseException):
+def _fail() -> NoReturn:
+    """Raises in one place: two places are two failures to Hypothesis, which then shrinks neither well."""
+    raise _CheckFailed
+
+
+class _Enough(BaseException):
     """Ends a search from inside; not an Exception, which Hypothesis would take for a failure."""
 
 
@@ -66,27 +75,45 @@ class Search:
     ) -> None:
         self.ladder = ladder
         self.rung = 0
+        self.done = 0
+        """Cases that the target accepted."""
+        self.refused = 0
+        self.first_refusal: str | None = None
         self.tallies = {check.name: Tally(check) for check in checks}
         self._operation, self._target, self._dtype, self._device = operation, target, dtype, device
         self._active = list(checks)
         self._focus: Check | None = None
         self._calls_in_focus = 0
         self._found: FailedTrial | None = None
-        self._done = 0
+        self._limit = 0
         self._report: Callable[[int], None] | None = None
 
-    def run(self, examples: int, seed: int, report: Callable[[int], None] | None) -> None:
-        """Tries `examples` cases. A check that fails is shrunk and set aside; the others go on."""
+    def run(self, examples: int, seed: int, report: Callable[[int], None] | None, *, fail_fast: bool = False) -> None:
+        """Tries cases until the target has accepted `examples` of them, or has refused too many.
+
+        A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set.
+        """
         self._report = report
+        self._limit = _DRAWS_PER_CASE * examples
         attempt = 0
-        while self._active and self._done < examples:
-            done = self._done
-            self._search(examples - self._done, seed + attempt * _SEED_STEP)
+        while self._active and self.done < examples and not self._gives_up():
+            drawn = self.drawn
+            self._search(examples - self.done, seed + attempt * _SEED_STEP)
             if self._focus is not None:
                 self._settle()
-            elif self._done == done:
+                if fail_fast and any(t.failure is not None and t.check.decides for t in self.tallies.values()):
+                    break
+            elif self.drawn == drawn:
                 break  # the strategy has no more cases
             attempt += 1
+
+    @property
+    def drawn(self) -> int:
+        """Cases drawn so far, accepted or refused."""
+        return self.done + self.refused
+
+    def _gives_up(self) -> bool:
+        return self.drawn >= (self._limit if self.done else _REFUSED_FROM_THE_START)
 
     def _search(self, examples: int, seed: int) -> None:
         @hypothesis.seed(seed)
@@ -105,7 +132,7 @@ class Search:
             self._examine(case)
 
         # A flaky failure is one of a target that is not deterministic: the case that failed is kept.
-        with contextlib.suppress(_CheckFailed, _ShrunkEnough, Flaky):
+        with contextlib.suppress(_CheckFailed, _Enough, Flaky):
             example()
 
     def _examine(self, case: Any) -> None:
@@ -113,13 +140,21 @@ class Search:
         if self._focus is not None:
             self._calls_in_focus += 1
             if self._calls_in_focus > _SHRINK_CALLS:
-                raise _ShrunkEnough
+                raise _Enough
+            if trial.run.refusal is not None:
+                return
             failed = self._judge(self._focus, trial)
             if isinstance(failed, FailedTrial):
                 self._found = failed
-                raise _CheckFailed
+                _fail()
             return
-        self._done += 1
+        if trial.run.refusal is not None:
+            self.refused += 1
+            self.first_refusal = self.first_refusal or trial.run.refusal
+            if self._gives_up():
+                raise _Enough
+            return
+        self.done += 1
         for check in self._active:
             judged = self._judge(check, trial)
             if judged is None:
@@ -128,16 +163,16 @@ class Search:
             if isinstance(judged, FailedTrial):
                 tally.count(judged.finding)
                 self._focus, self._found, self._calls_in_focus = check, judged, 0
-                raise _CheckFailed
+                _fail()
             tally.count(judged)
         if self._report is not None:
-            self._report(self._done)
+            self._report(self.done)
 
     def _judge(self, check: Check, trial: Trial) -> Finding | FailedTrial | None:
         """The finding under the tightest profile that passes from the present rung on, or the last one's failure."""
         finding: Finding | None = None
         for rung in range(self.rung, len(self.ladder)):
-            finding = check.examine(trial, self.ladder[rung])
+            finding = check.apply(trial, self.ladder[rung])
             if finding is None:
                 return None
             if finding.failure is None:

@@ -18,7 +18,9 @@ Regime = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
 def _integers(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return rng.integers(-2, 3, shape).astype(np.float64)
+    # Without 0, which would hide a missing term in the small arrays that shrinking ends at.
+    magnitudes = rng.integers(1, 3, shape).astype(np.float64)
+    return np.asarray(magnitudes * rng.choice((-1.0, 1.0), shape))
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -123,5 +125,6 @@ def representable(x: Array, dtype: torch.dtype) -> Array:
     if dtype == torch.float64:
         return x
     limit = torch.finfo(dtype).max
-    rounded = torch.from_numpy(np.clip(x, -limit, limit)).to(dtype).to(torch.float64)
+    # NumPy makes a scalar of an array without axes.
+    rounded = torch.from_numpy(np.asarray(np.clip(x, -limit, limit))).to(dtype).to(torch.float64)
     return np.where(np.isinf(x), x, rounded.numpy())

@@ -34,6 +34,7 @@ class CheckResult:
 
     Attributes:
         status: `passed`; `failed`; `warning`, a convention that differs from the stricter one; or `not run`.
+        decides: whether the verdict depends on it; a check that only warns does not decide.
         worst: the largest share of the bound used, infinite where nothing is allowed; None if there is no bound.
         cases: cases to which the check applied.
         vacuous: share of compared elements whose bound is infinite, so that nothing is said about them.
@@ -44,6 +45,7 @@ class CheckResult:
     name: str
     dtype: str
     status: Status
+    decides: bool = True
     worst: float | None = None
     cases: int = 0
     vacuous: float = 0.0
@@ -61,12 +63,28 @@ class ProfileUse:
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """How many of the cases drawn in a dtype the target accepted, and what it said when it first refused one."""
+
+    accepted: int
+    refused: int
+    first_refusal: str | None
+
+    @property
+    def drawn(self) -> int:
+        """Cases drawn."""
+        return self.accepted + self.refused
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether a target conforms to the contract of an operation, with the evidence.
 
     Attributes:
         checks: one result per check and dtype.
-        profiles: per dtype that was run.
+        profiles: per dtype in which the target accepted a case.
+        acceptance: per dtype in which cases were drawn.
+        examples: cases asked for per dtype.
         required: dtypes without which the verdict cannot be `conforms`: those that were asked for by name.
     """
 
@@ -77,21 +95,36 @@ class Verdict:
     required: tuple[str, ...]
     checks: tuple[CheckResult, ...]
     profiles: Mapping[str, ProfileUse]
+    acceptance: Mapping[str, Acceptance]
     examples: int
     seed: int
     versions: Mapping[str, str]
 
     @property
     def conforms(self) -> bool:
-        """Nothing failed, everything that was asked for ran, and every check that decides passed in some dtype."""
-        if any(check.status == "failed" for check in self.checks):
-            return False
-        if any(dtype not in self.profiles for dtype in self.required):
-            return False
-        undecided = {check.name for check in self.checks} - {
-            check.name for check in self.checks if check.status in ("passed", "warning")
-        }
-        return bool(self.profiles) and not undecided
+        """Whether nothing stands against it."""
+        return not self.reasons
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What stands against `conforms`: what failed, and what had to be run and was not.
+
+        A dtype that the target does not take counts only if it was asked for by name. In every other one each check
+        that decides must have run, on as many cases as were asked for, unless it or another check failed first.
+        """
+        failed = [check for check in self.checks if check.status == "failed"]
+        reasons = [f"{check.name} ({check.dtype}) failed" for check in failed]
+        reasons += [f"{dtype} was asked for and not run" for dtype in self.required if dtype not in self.profiles]
+        if not self.profiles:
+            reasons.append("no dtype was run")
+        for check in self.checks:
+            if check.decides and check.status == "not run" and check.dtype in self.profiles:
+                reasons.append(f"{check.name} ({check.dtype}) was not run: {check.reason}")
+        for dtype in self.profiles:
+            taken = self.acceptance[dtype]
+            if taken.refused and taken.accepted < self.examples and not any(c.dtype == dtype for c in failed):
+                reasons.append(f"{dtype}: {taken.accepted:,} of {self.examples:,} cases were run")
+        return tuple(reasons)
 
     @property
     def verdict(self) -> str:
@@ -105,9 +138,14 @@ class Verdict:
             "target": self.target,
             "device": self.device,
             "verdict": self.verdict,
+            "reasons": list(self.reasons),
             "profile": {dtype: {"held_to": use.held_to, "met": use.met} for dtype, use in self.profiles.items()},
             "dtypes": list(self.dtypes),
             "checks": [_check_to_json(check) for check in self.checks],
+            "acceptance": {
+                dtype: {"accepted": x.accepted, "refused": x.refused, "first_refusal": x.first_refusal}
+                for dtype, x in self.acceptance.items()
+            },
             "examples": self.examples,
             "seed": self.seed,
             "versions": dict(self.versions),
@@ -121,6 +159,7 @@ def _check_to_json(check: CheckResult) -> dict[str, Any]:
         "name": check.name,
         "dtype": check.dtype,
         "status": check.status,
+        "decides": check.decides,
         "worst": worst if worst is None or isfinite(worst) else str(worst),
         "cases": check.cases,
         "vacuous": check.vacuous,

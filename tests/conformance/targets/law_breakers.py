@@ -1,0 +1,89 @@
+"""Targets that break one check each, where no planted fault does so on its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from lemmata.tests.conformance.targets import attention_kernels, softmax_kernels
+from torch import Tensor
+
+
+def _squashed(x: Tensor, name: str) -> Tensor:
+    return x / (1.0 + 0.01 * x.abs()) if name == "value" else x
+
+
+def _noisy(gradient: Tensor) -> Tensor:
+    """A gradient whose last bit depends on the order of atomic additions, of which there is none to be sure of."""
+    return torch.nextafter(gradient, torch.full_like(gradient, torch.inf)) if torch.rand(()) < 0.5 else gradient
+
+
+not_linear_in_the_value = replace(attention_kernels.correct, read=_squashed)
+attention_gradient_varies = replace(attention_kernels.correct, finish_key_gradient=_noisy)
+softmax_gradient_varies = replace(softmax_kernels.correct, finish_gradient=_noisy)
+
+
+def refuses_masks(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Correct attention without `attn_mask`."""
+    if attn_mask is not None:
+        raise NotImplementedError("attn_mask is not supported")
+    return attention_kernels.correct(query, key, value, None, dropout_p, is_causal, scale, enable_gqa)
+
+
+def refuses_gradients(input: Tensor, dim: int = -1) -> Tensor:
+    """Correct softmax for inference only."""
+    if input.requires_grad:
+        raise NotImplementedError("there is no backward")
+    return torch.softmax(input, dim)
+
+
+def refuses_everything(input: Tensor, dim: int = -1) -> Tensor:
+    """No softmax at all."""
+    raise NotImplementedError(f"not for {input.dtype}")
+
+
+def refuses_long_rows(input: Tensor, dim: int = -1) -> Tensor:
+    """Correct softmax for a single length."""
+    if input.shape[dim] != 1000:
+        raise NotImplementedError("only rows of 1000")
+    return torch.softmax(input, dim)
+
+
+def not_for_float64(input: Tensor, dim: int = -1) -> Tensor:
+    """Correct softmax that does not take float64."""
+    if input.dtype == torch.float64:
+        raise TypeError("float64 is not supported")
+    return torch.softmax(input, dim)
+
+
+def raises_at_odd_lengths(input: Tensor, dim: int = -1) -> Tensor:
+    """A crash, which is not a refusal."""
+    if input.shape[dim] % 2:
+        raise RuntimeError("misaligned address")
+    return torch.softmax(input, dim)
+
+
+def raises_without_gradient(input: Tensor, dim: int = -1) -> Tensor:
+    """A crash in the calls that the laws make, and in no other that requires grad."""
+    if not input.requires_grad:
+        raise RuntimeError("no saved tensors")
+    return torch.softmax(input, dim)
+
+
+def returns_a_list(input: Tensor, dim: int = -1) -> object:
+    """The right numbers, and not as a tensor."""
+    return torch.softmax(input, dim).tolist()
+
+
+def returns_float32(input: Tensor, dim: int = -1) -> Tensor:
+    """The right numbers in another dtype."""
+    return torch.softmax(input, dim).to(torch.float32)

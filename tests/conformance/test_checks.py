@@ -1,0 +1,118 @@
+"""Every check has a fault that it catches by itself."""
+
+import pytest
+from lemmata.conformance.checks import COMMON_CHECKS
+from lemmata.conformance.operations import OPERATIONS, find_operation
+from lemmata.conformance.runner import conform
+
+TARGETS = "lemmata.tests.conformance.targets"
+# Per operation and check, a target that the check alone must not pass.
+CAUGHT = {
+    "attention": {
+        "forward": "attention_faults:scale_hard_coded",
+        "gradient": "attention_faults:delta_dropped",
+        "inputs unchanged": "attention_faults:query_scaled_in_place",
+        "deterministic": "attention_faults:last_bit_varies",
+        "deterministic gradient": "law_breakers:attention_gradient_varies",
+        "output fully written": "attention_faults:output_tail_unwritten",
+        "blend of the values": "attention_faults:rescale_of_output_forgotten",
+        "linear in V": "law_breakers:not_linear_in_the_value",
+        "keys permuted with values": "attention_faults:last_block_of_keys_dropped",
+        "heads are independent": "attention_faults:normaliser_of_first_batch_entry",
+        "causal": "attention_faults:causal_one_key_ahead",
+        "Σ dK = 0": "attention_faults:delta_dropped",
+        "⟨dV,V⟩ = ⟨dO,O⟩": "attention_faults:lse_in_base_2",
+        "⟨dQ,Q⟩ = ⟨dK,K⟩": "attention_faults:key_gradient_without_scale",
+        "fully masked rows are 0": "attention_faults:fully_masked_rows_are_nan",
+        "masked NaN does not leak": "attention_kernels:correct",
+    },
+    "softmax": {
+        "forward": "softmax_faults:wrong_dim",
+        "gradient": "softmax_faults:gradient_of_a_constant_cotangent",
+        "inputs unchanged": "softmax_faults:input_overwritten",
+        "deterministic": "softmax_faults:race",
+        "deterministic gradient": "law_breakers:softmax_gradient_varies",
+        "output fully written": "softmax_faults:output_tail_unwritten",
+        "rows sum to 1": "softmax_faults:padding_in_the_normaliser",
+        "shift invariance": "softmax_faults:no_maximum_shift",
+        "gradient sums to 0": "softmax_faults:row_sum_dropped",
+        "rows are independent": "softmax_faults:normaliser_of_first_row",
+    },
+    "log_softmax": {
+        "exponentials sum to 1": "softmax_faults:log_softmax_subtracting_lse_in_bfloat16",
+        "shift invariance": "softmax_faults:log_softmax_subtracting_lse_in_bfloat16",
+        "gradient sums to 0": "softmax_faults:log_softmax_with_detached_normaliser",
+        "rows are independent": "softmax_faults:log_softmax_of_all_rows",
+    },
+    "logsumexp": {
+        "shift equivariance": "softmax_faults:logsumexp_in_base_2",
+        "gradient sums to its cotangent": "softmax_faults:logsumexp_in_base_2",
+        "rows are independent": "softmax_faults:logsumexp_shifted_by_the_largest_of_all",
+    },
+}
+EXAMPLES = 200
+
+
+def test_no_check_is_without_a_fault() -> None:
+    common = {check.name for check in COMMON_CHECKS}
+    for operation in OPERATIONS:
+        laws = {check.name for check in operation.laws}
+        # The common checks are the same functions for every operation: two operations are enough.
+        wanted = laws | common if operation.name in ("attention", "softmax") else laws
+        assert set(CAUGHT[operation.name]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("operation", "check", "target"),
+    [(operation, check, target) for operation, caught in CAUGHT.items() for check, target in caught.items()],
+)
+def test_a_check_catches_its_fault_by_itself(operation: str, check: str, target: str) -> None:
+    name = f"{TARGETS}.{target}"
+    verdict = conform(operation, name, dtypes=["float32"], examples=EXAMPLES, only=[check])
+    (result,) = verdict.checks
+    severities = {known.name: known.severity for known in COMMON_CHECKS + find_operation(operation).laws}
+    assert result.status == ("failed" if severities[check] == "failure" else "warning")
+    assert result.failure is not None
+    assert verdict.conforms == (severities[check] == "warning")
+
+
+def test_a_check_that_only_warns_names_the_convention() -> None:
+    target = f"{TARGETS}.attention_kernels:correct"
+    verdict = conform("attention", target, dtypes=["float32"], examples=EXAMPLES, only=["masked NaN does not leak"])
+    assert verdict.checks[0].failure is not None
+    assert "0·NaN = NaN" in verdict.checks[0].failure.message
+
+
+def test_a_law_that_gets_no_output_for_its_own_call_fails() -> None:
+    target = f"{TARGETS}.law_breakers:raises_without_gradient"
+    verdict = conform("softmax", target, dtypes=["float32"], examples=40, only=["rows are independent"])
+    assert verdict.checks[0].failure is not None
+    assert "no saved tensors" in verdict.checks[0].failure.message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("returns_a_list", "returned a list instead of a tensor"),
+        ("returns_float32", "returned a tensor of dtype torch.float32 instead of torch.float64"),
+        ("raises_at_odd_lengths", "raised RuntimeError: misaligned address"),
+    ],
+)
+def test_an_output_that_is_no_such_tensor_fails_with_what_it_is(name: str, message: str) -> None:
+    target = f"{TARGETS}.law_breakers:{name}"
+    verdict = conform("softmax", target, dtypes=["float64"], examples=20)
+    assert verdict.checks[0].name == "forward"
+    assert verdict.checks[0].failure is not None
+    assert verdict.checks[0].failure.message == message
+
+
+def test_a_law_names_a_statement_that_there_is() -> None:
+    from lemmata.derivations import attention, softmax
+
+    derived = {op.name: {s.label for s in op.statements()} for m in (softmax, attention) for op in m.OPERATIONS}
+    for operation in OPERATIONS:
+        for check in operation.laws:
+            if check.statement is not None:
+                name, label = check.statement.split()
+                assert name == operation.name
+                assert label in derived[name]

@@ -1,0 +1,60 @@
+"""Planted faults are caught, kernels that do not compute fail every check of accuracy, and correct ones pass."""
+
+import pytest
+from lemmata.conformance.runner import conform
+from lemmata.conformance.verdict import Verdict
+from lemmata.tests.conformance.correct_targets import CORRECT_TARGETS
+from lemmata.tests.conformance.planted_faults import FAULTS, Fault
+
+# Cases per correct target and dtype: as many as most faults are given.
+EXAMPLES = 60
+TRIVIAL = "lemmata.tests.conformance.targets.trivial"
+# Triton's interpreter takes a second for a case of attention; its long runs are the soak's.
+INTERPRETED_EXAMPLES = 8
+
+
+def failed(verdict: Verdict) -> set[str]:
+    """The names of the checks that failed."""
+    return {check.name for check in verdict.checks if check.status == "failed"}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.operation}-{fault.name}")
+def test_a_planted_fault_is_caught(fault: Fault) -> None:
+    # The default settings, up to the first failure, in the dtype in which it is found soonest.
+    verdict = conform(fault.operation, fault.target, dtypes=[fault.dtype], fail_fast=True)
+    assert failed(verdict)
+    assert not verdict.conforms
+
+
+@pytest.mark.parametrize(
+    ("operation", "target", "dtype"),
+    [(operation, target, dtype) for operation, target, dtypes in CORRECT_TARGETS for dtype in dtypes],
+    ids=lambda value: str(value).rpartition("/")[2],
+)
+def test_a_correct_implementation_is_not_flagged(operation: str, target: str, dtype: str) -> None:
+    interpreted = "triton" in target
+    examples, only = (INTERPRETED_EXAMPLES, ["forward", "gradient"]) if interpreted else (EXAMPLES, None)
+    verdict = conform(operation, target, dtypes=[dtype], examples=examples, only=only)
+    assert not failed(verdict), [check.failure for check in verdict.checks if check.failure]
+    assert verdict.profiles[dtype].met is not None
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [
+        ("attention", "attention_zero"),
+        ("attention", "attention_constant"),
+        ("attention", "attention_query"),
+        ("attention", "attention_copy_of_value"),
+        ("softmax", "softmax_zero"),
+        ("softmax", "softmax_constant"),
+        ("softmax", "softmax_identity"),
+        ("softmax", "softmax_copy"),
+        ("softmax", "softmax_cached"),
+        ("softmax", "softmax_zeroing"),
+    ],
+)
+def test_a_kernel_that_does_not_compute_fails_every_check_of_accuracy(operation: str, name: str, dtype: str) -> None:
+    verdict = conform(operation, f"{TRIVIAL}:{name}", dtypes=[dtype], examples=EXAMPLES, only=["forward", "gradient"])
+    assert failed(verdict) == {"forward", "gradient"}

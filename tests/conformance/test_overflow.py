@@ -1,0 +1,55 @@
+"""Scores that overflow behind a mask of −∞: nothing is said of what depends on them, and of nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from lemmata.conformance.attention import ATTENTION, build
+from lemmata.conformance.cases import AttentionCase
+from lemmata.conformance.overflow import spoiled_rows
+from lemmata.conformance.problems import Problem
+from lemmata.conformance.profiles import find_profile
+
+EAGER = find_profile("eager", "float16", "cpu").precision
+FUSED = find_profile("fused", "float16", "cpu").precision
+# In the first row of the first head the score of the masked key is 300·300 = 90,000, which float16 does not hold.
+MASK = np.array([[0.0, -np.inf], [0.0, 0.0]])
+
+
+def problem(mask: np.ndarray) -> Problem:
+    """Two heads, each with two queries and two keys of one feature."""
+    case = AttentionCase(
+        kv_heads=2, queries=2, keys=2, mask="additive with -inf", requires_grad=("query", "key", "value", "attn_mask")
+    )
+    query = np.array([[[300.0], [1.0]], [[1.0], [1.0]]])[None]
+    key = np.array([[[1.0], [300.0]], [[1.0], [1.0]]])[None]
+    return build(replace(case, mask_span="qk"), torch.float16).with_arrays(query=query, key=key, attn_mask=mask)
+
+
+def test_the_row_of_an_overflowing_score_is_found() -> None:
+    rows = spoiled_rows(problem(MASK), EAGER)
+    assert rows is not None
+    assert rows.tolist() == [[[True, False], [False, False]]]
+
+
+@pytest.mark.parametrize(
+    ("mask", "precision"),
+    [(MASK, FUSED), (np.isfinite(MASK), EAGER), (np.zeros((2, 2)), EAGER), (MASK.T, EAGER)],
+    ids=["scores in float32", "boolean mask", "no -inf", "another key"],
+)
+def test_no_other_row_is(mask: np.ndarray, precision: object) -> None:
+    found = spoiled_rows(problem(mask), EAGER if precision is EAGER else FUSED)
+    assert found is None
+
+
+def test_nothing_is_said_of_what_depends_on_the_row_and_of_nothing_else() -> None:
+    bound = ATTENTION.bound(problem(MASK), EAGER)
+    assert np.isinf(bound.output[0, 0, 0]).all()
+    assert np.isfinite(bound.output[0, 0, 1:]).all()
+    assert np.isfinite(bound.output[0, 1]).all()
+    assert np.isinf(bound.gradients["query"][0, 0, 0]).all()
+    for name in ("key", "value"):
+        assert np.isinf(bound.gradients[name][0, 0]).all()
+        assert np.isfinite(bound.gradients[name][0, 1]).all()
+    assert np.isinf(bound.gradients["attn_mask"]).all()

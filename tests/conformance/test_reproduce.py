@@ -1,0 +1,71 @@
+"""Reproduction: the script that a failure comes with fails for the faulty target, and passes for a correct one."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lemmata.conformance.runner import conform
+
+TARGETS = "lemmata.tests.conformance.targets"
+# Operation, check, dtype, faulty and correct target, and how the script ends for the faulty one.
+FAILURES = [
+    ("attention", "forward", "float32", "attention_faults:scale_of_padded_head_dim", AssertionError, "output: "),
+    ("attention", "forward", "float32", "attention_faults:fully_masked_rows_are_nan", AssertionError, "output: nan"),
+    ("attention", "gradient", "float16", "attention_faults:delta_dropped", AssertionError, "gradient of "),
+    ("attention", "gradient", "float32", "attention_faults:bias_gradient_not_reduced", AssertionError, "of attn_mask"),
+    ("attention", "gradient", "float32", "attention_faults:query_gradient_is_none", AssertionError, "query is None"),
+    ("attention", "gradient", "float32", "attention_faults:detached", AssertionError, "no gradient, although"),
+    ("attention", "causal", "float64", "attention_faults:causal_one_key_ahead", AssertionError, "output before "),
+    ("softmax", "forward", "bfloat16", "softmax_faults:input_read_as_contiguous", AssertionError, "output: "),
+    ("softmax", "gradient sums to 0", "float64", "softmax_faults:row_sum_dropped", AssertionError, "sum of the gradi"),
+    ("softmax", "forward", "float32", "law_breakers:raises_at_odd_lengths", RuntimeError, "misaligned address"),
+    ("softmax", "forward", "float64", "law_breakers:returns_float32", AssertionError, "of dtype torch.float32"),
+    ("softmax", "output fully written", "float32", "softmax_faults:output_tail_unwritten", AssertionError, "unwritten"),
+]
+
+
+def script_of(operation: str, check: str, dtype: str, target: str) -> str:
+    """The reproduction of a check's failure."""
+    verdict = conform(operation, f"{TARGETS}.{target}", dtypes=[dtype], examples=120, only=[check])
+    (result,) = verdict.checks
+    assert result.failure is not None
+    return result.failure.code
+
+
+def corrected(code: str, operation: str, target: str) -> str:
+    """The same script for a correct target."""
+    return code.replace(target, f"{operation}_kernels:correct")
+
+
+@pytest.mark.parametrize(("operation", "check", "dtype", "target", "error", "message"), FAILURES)
+def test_a_script_fails_for_its_target_and_passes_for_a_correct_one(
+    operation: str,
+    check: str,
+    dtype: str,
+    target: str,
+    error: type[Exception],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = script_of(operation, check, dtype, target)
+    faulty, correct = tmp_path / "faulty.py", tmp_path / "correct.py"
+    faulty.write_text(code, encoding="utf-8")
+    correct.write_text(corrected(code, operation, target), encoding="utf-8")
+    with pytest.raises(error, match=message):
+        runpy.run_path(str(faulty))
+    runpy.run_path(str(correct))
+    assert capsys.readouterr().out
+
+
+def test_a_script_needs_nothing_of_the_run_that_wrote_it(tmp_path: Path) -> None:
+    target = "attention_faults:key_gradient_without_scale"
+    code = script_of("attention", "gradient", "float32", target)
+    for text, status in ((code, 1), (corrected(code, "attention", target), 0)):
+        script = tmp_path / "reproduction.py"
+        script.write_text(text, encoding="utf-8")
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == status, done.stderr
+        assert ("AssertionError: gradient of key: " in done.stderr) == bool(status)

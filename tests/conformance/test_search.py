@@ -1,0 +1,136 @@
+"""The search: small failing cases, failed checks set aside, the same result for the same seed, refusals."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from lemmata.conformance.cases import AttentionCase, RowCase
+from lemmata.conformance.checks import COMMON_CHECKS
+from lemmata.conformance.contracts import Operation
+from lemmata.conformance.operations import find_operation
+from lemmata.conformance.profiles import default_profiles
+from lemmata.conformance.runner import conform
+from lemmata.conformance.search import Search
+from lemmata.conformance.targets import Target, load_target
+
+TARGETS = "lemmata.tests.conformance.targets"
+
+
+def searched(operation: str, target: str | Target, examples: int = 60, seed: int = 0, dtype: str = "float32") -> Search:
+    """A search that has been run."""
+    contract: Operation = find_operation(operation)
+    function = load_target(f"{TARGETS}.{target}") if isinstance(target, str) else target
+    checks = COMMON_CHECKS + contract.laws
+    search = Search(contract, function, dtype, "cpu", default_profiles(dtype, "cpu"), checks)
+    search.run(examples, seed, None)
+    return search
+
+
+def smallest(search: Search, check: str) -> AttentionCase | RowCase:
+    """The case in which a check failed."""
+    failure = search.tallies[check].failure
+    assert failure is not None
+    case: AttentionCase | RowCase = failure.trial.case
+    return case
+
+
+def test_a_failing_case_is_shrunk_to_a_few_numbers() -> None:
+    case = smallest(searched("attention", "attention_faults:delta_dropped"), "gradient")
+    assert isinstance(case, AttentionCase)
+    assert case.batch * case.kv_heads * case.group * case.queries * case.keys * case.head_dim <= 8
+    assert case.layouts == ("contiguous",) * 3
+    assert case.mask == "none"
+    assert not case.causal
+
+
+def test_a_shrunk_case_keeps_what_the_fault_needs() -> None:
+    case = smallest(searched("attention", "attention_faults:grouped_heads_by_remainder", 120), "forward")
+    assert isinstance(case, AttentionCase)
+    assert case.group > 1
+    assert case.kv_heads > 1
+
+
+def test_a_stride_fault_shrinks_to_one_layout() -> None:
+    case = smallest(searched("softmax", "softmax_faults:input_read_as_contiguous", 120), "forward")
+    assert isinstance(case, RowCase)
+    assert case.layout != "contiguous"
+    assert case.cotangent_layout in ("contiguous", "expanded")
+
+
+def test_a_check_that_failed_is_set_aside_and_the_others_see_every_case() -> None:
+    search = searched("softmax", "softmax_faults:gradient_of_a_constant_cotangent", 80)
+    assert search.done == 80
+    assert search.tallies["gradient"].failure is not None
+    assert search.tallies["gradient"].cases < 80
+    for name in ("forward", "deterministic", "output fully written"):
+        assert search.tallies[name].failure is None
+        assert search.tallies[name].cases >= 79  # the case that failed may stop before the later checks
+
+
+def test_a_run_may_end_at_the_first_failure() -> None:
+    target = f"{TARGETS}.attention_faults:delta_dropped"
+    verdict = conform("attention", target, dtypes=["float32"], examples=400, fail_fast=True)
+    assert verdict.acceptance["float32"].accepted < 100
+    assert {check.name for check in verdict.checks if check.status == "failed"} >= {"gradient"}
+    warned = f"{TARGETS}.attention_kernels:correct"
+    assert (
+        conform("attention", warned, dtypes=["float32"], examples=70, fail_fast=True).acceptance["float32"].accepted
+        == 70
+    )
+
+
+def test_the_search_ends_when_every_check_has_failed() -> None:
+    def nothing(input: torch.Tensor, dim: int = -1) -> torch.Tensor:
+        raise RuntimeError("nothing works")
+
+    search = searched("softmax", nothing, 50)
+    assert search.tallies["forward"].failure is not None
+    assert search.done == 50
+
+
+@pytest.mark.parametrize("target", ["attention_kernels:correct", "attention_faults:scale_of_padded_head_dim"])
+def test_the_same_seed_gives_the_same_result(target: str) -> None:
+    one, two = (searched("attention", target, seed=3) for _ in range(2))
+    for name, tally in one.tallies.items():
+        other = two.tallies[name]
+        assert (tally.cases, tally.worst, tally.elements) == (other.cases, other.worst, other.elements)
+        if tally.failure is None:
+            assert other.failure is None
+        else:
+            assert other.failure is not None
+            assert tally.failure.trial.case == other.failure.trial.case
+
+
+def test_another_seed_gives_other_cases() -> None:
+    shares = {searched("softmax", "softmax_kernels:correct", seed=seed).tallies["forward"].worst for seed in range(3)}
+    assert len(shares) == 3
+
+
+def test_a_fault_that_comes_and_goes_is_kept_as_it_was_seen() -> None:
+    search = searched("softmax", "softmax_faults:race")
+    failure = search.tallies["deterministic"].failure or search.tallies["forward"].failure
+    assert failure is not None
+    assert failure.finding.failure
+
+
+def test_the_tightest_profile_that_every_case_met_is_reported() -> None:
+    def stored(input: torch.Tensor, dim: int = -1) -> torch.Tensor:
+        return torch.softmax(input, dim)
+
+    assert conform("softmax", stored, dtypes=["bfloat16"], examples=100).profiles["bfloat16"].met == "eager"
+    in_float32 = conform("softmax", f"{TARGETS}.softmax_kernels:correct", dtypes=["bfloat16"], examples=100)
+    assert in_float32.profiles["bfloat16"].met == "fused"
+
+
+def test_a_profile_that_was_asked_for_is_the_loosest_allowed() -> None:
+    verdict = conform("softmax", "torch:softmax", dtypes=["bfloat16"], examples=200, profile="fused")
+    assert not verdict.conforms
+    assert verdict.profiles["bfloat16"].held_to == "fused"
+    assert verdict.profiles["bfloat16"].met is None
+
+
+def test_progress_counts_accepted_cases() -> None:
+    seen: list[tuple[str, int, int]] = []
+    report: Callable[[str, int, int], None] = lambda *now: seen.append(now)  # noqa: E731 - the type is what is tested
+    conform("softmax", "torch:softmax", dtypes=["float64"], examples=7, progress=report)
+    assert seen == [("float64", done, 7) for done in range(1, 8)]
