@@ -35,7 +35,7 @@ def print_result(operation: Operation, result: Result, console: Console) -> None
     line.append(f"{result.status:<{_STATUS_WIDTH}}", _STYLES[result.status])
     line.append(f" {statement.name}")
     line.append(f"  {result.seconds:.3f} s, {result.checks} points", "dim")
-    console.print(line)
+    _indented(line, 0, console)
     for row in _detail(result):
         _indented(Text(row), 4, console)
 

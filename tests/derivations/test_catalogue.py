@@ -8,7 +8,7 @@ import pytest
 from lemmata.derivations.catalogue import TOPICS, find, find_one
 from lemmata.errors import UsageError
 
-OWN = Path(__file__).parent.parent / "user_derivations" / "true_statements.py"
+OWN = Path(__file__).parents[2] / "examples" / "square_sum.py"
 
 
 def test_without_names_all_topics_are_found() -> None:
@@ -32,7 +32,7 @@ def test_a_topic_an_operation_a_file_and_one_operation_of_a_file() -> None:
     [
         ("sofmax", r"'sofmax' is neither an operation nor a file ending in \.py.*did you mean 'softmax'\?"),
         ("nowhere.py", r"derivation 'nowhere\.py': there is no file 'nowhere\.py'"),
-        (f"{OWN}:square_sun", r"true_statements\.py has no operation 'square_sun'.*did you mean 'square_sum'\?"),
+        (f"{OWN}:square_sun", r"square_sum\.py has no operation 'square_sun'.*did you mean 'square_sum'\?"),
     ],
 )
 def test_what_is_not_there_is_quoted(name: str, message: str) -> None:

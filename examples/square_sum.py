@@ -1,4 +1,8 @@
-"""A derivation outside the catalogue, all of whose statements are true: the sum of squares of a row."""
+"""A derivation that is not in the catalogue: the sum of the squares of a row.
+
+lemmata check examples/square_sum.py
+lemmata generate examples/square_sum.py -o square_sum_reference.py
+"""
 
 from __future__ import annotations
 
