@@ -341,6 +341,7 @@ def attention_bound(
     """
     xp = _namespace(q)
     u = 2.0 ** -precision["compute"][0]
+    u_sum = 2.0 ** -precision.get("accumulate", precision["compute"])[0]
     tiny = _tiny(precision["compute"])
     scale = 1 / q.shape[-1] ** 0.5 if scale is None else scale
     # s[r, i, j] = scale·(Σ_c q[r, i, c]·k[j, c]) + bias[r, i, j]
@@ -355,7 +356,7 @@ def attention_bound(
         if "s" in precision:
             s_err = _stored(s, s_err, precision["s"])
         s = s + bias
-        s_err = _added(s, s_err, u * abs(s))
+        s_err = _added(s, s_err, u * abs(s) + q.shape[-1] * u_sum * abs(bias))
     s_err = _checked(s, s_err, precision["compute"])
     if "s" in precision:
         s_err = _stored(s, s_err, precision["s"])
@@ -444,6 +445,7 @@ def attention_vjp_bound(
     """
     xp = _namespace(q)
     u = 2.0 ** -precision["compute"][0]
+    u_sum = 2.0 ** -precision.get("accumulate", precision["compute"])[0]
     tiny = _tiny(precision["compute"])
     scale = 1 / q.shape[-1] ** 0.5 if scale is None else scale
     # s[r, i, j] = scale·(Σ_c q[r, i, c]·k[j, c]) + bias[r, i, j]
@@ -458,7 +460,7 @@ def attention_vjp_bound(
         if "s" in precision:
             s_err = _stored(s, s_err, precision["s"])
         s = s + bias
-        s_err = _added(s, s_err, u * abs(s))
+        s_err = _added(s, s_err, u * abs(s) + q.shape[-1] * u_sum * abs(bias))
     s_err = _checked(s, s_err, precision["compute"])
     if "s" in precision:
         s_err = _stored(s, s_err, precision["s"])
@@ -567,7 +569,7 @@ def attention_vjp_bound(
         if "delta" in precision:
             delta_err = _stored(delta, delta_err, precision["delta"])
         delta = delta - dlse
-        delta_err = _added(delta, delta_err, u * abs(delta))
+        delta_err = _added(delta, delta_err, u * abs(delta) + v.shape[-1] * u_sum * abs(dlse))
     # or delta[r, i] = (Σ_j p[r, i, j]·dp[r, i, j]) − dlse[r, i]
     p_rows = abs(p_m) + abs(p_z) + abs(p_row)
     delta_alt_1 = p * dp
@@ -588,7 +590,7 @@ def attention_vjp_bound(
         if "delta" in precision:
             delta_alt_err = _stored(delta_alt, delta_alt_err, precision["delta"])
         delta_alt = delta_alt - dlse
-        delta_alt_err = _added(delta_alt, delta_alt_err, u * abs(delta_alt))
+        delta_alt_err = _added(delta_alt, delta_alt_err, u * abs(delta_alt) + k.shape[-2] * u_sum * abs(dlse))
     delta_err = xp.maximum(
         delta_err, delta_alt_err + abs(delta_alt_m - delta_m) + abs(delta_alt_z - delta_z) + abs(delta_alt_row)
     )
@@ -686,6 +688,7 @@ def attention_jvp_bound(
     """
     xp = _namespace(q)
     u = 2.0 ** -precision["compute"][0]
+    u_sum = 2.0 ** -precision.get("accumulate", precision["compute"])[0]
     tiny = _tiny(precision["compute"])
     scale = 1 / q.shape[-1] ** 0.5 if scale is None else scale
     # s[r, i, j] = scale·(Σ_c q[r, i, c]·k[j, c]) + bias[r, i, j]
@@ -700,7 +703,7 @@ def attention_jvp_bound(
         if "s" in precision:
             s_err = _stored(s, s_err, precision["s"])
         s = s + bias
-        s_err = _added(s, s_err, u * abs(s))
+        s_err = _added(s, s_err, u * abs(s) + q.shape[-1] * u_sum * abs(bias))
     s_err = _checked(s, s_err, precision["compute"])
     if "s" in precision:
         s_err = _stored(s, s_err, precision["s"])
@@ -1291,6 +1294,7 @@ def softcapped_attention_vjp_bound(
     """
     xp = _namespace(q)
     u = 2.0 ** -precision["compute"][0]
+    u_sum = 2.0 ** -precision.get("accumulate", precision["compute"])[0]
     tiny = _tiny(precision["compute"])
     scale = 1 / q.shape[-1] ** 0.5 if scale is None else scale
     # s[r, i, j] = scale·(Σ_c q[r, i, c]·k[j, c])
@@ -1425,7 +1429,7 @@ def softcapped_attention_vjp_bound(
         if "delta" in precision:
             delta_err = _stored(delta, delta_err, precision["delta"])
         delta = delta - dlse
-        delta_err = _added(delta, delta_err, u * abs(delta))
+        delta_err = _added(delta, delta_err, u * abs(delta) + v.shape[-1] * u_sum * abs(dlse))
     # or delta[r, i] = (Σ_j p[r, i, j]·dp[r, i, j]) − dlse[r, i]
     p_rows = abs(p_m) + abs(p_z) + abs(p_row)
     delta_alt_1 = p * dp
@@ -1446,7 +1450,7 @@ def softcapped_attention_vjp_bound(
         if "delta" in precision:
             delta_alt_err = _stored(delta_alt, delta_alt_err, precision["delta"])
         delta_alt = delta_alt - dlse
-        delta_alt_err = _added(delta_alt, delta_alt_err, u * abs(delta_alt))
+        delta_alt_err = _added(delta_alt, delta_alt_err, u * abs(delta_alt) + k.shape[-2] * u_sum * abs(dlse))
     delta_err = xp.maximum(
         delta_err, delta_alt_err + abs(delta_alt_m - delta_m) + abs(delta_alt_z - delta_z) + abs(delta_alt_row)
     )

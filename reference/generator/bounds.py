@@ -23,7 +23,7 @@ from __future__ import annotations
 from ...derivations.calculus.expr import Entry, Expr, Max, Mul, Sum, Tensor, tensors
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Def, Program
-from .arrays import UNARY, Code, Context, aligned, compile_expr, selected
+from .arrays import UNARY, Code, Context, aligned, compile_expr, selected, split_sum
 from .error_terms import PartialSums, Symbol, Val, statement
 from .functions import (
     Signature,
@@ -38,6 +38,8 @@ from .functions import (
     wrapped,
 )
 from .rounding_rules import Rules
+
+_U_SUM = 'u_sum = 2.0 ** -precision.get("accumulate", precision["compute"])[0]'
 
 
 def bound_functions(op: Operation) -> list[str]:
@@ -78,6 +80,7 @@ def _bound(program: Program, signature: Signature, forward: frozenset[Tensor], *
         *(piece for line in docstring for piece in wrapped(line)),
         f"xp = _namespace({signature.required[0].name})",
         'u = 2.0 ** -precision["compute"][0]',
+        *([_U_SUM] if any("u_sum" in line for line in body) else []),
         'tiny = _tiny(precision["compute"])',
         *(
             f"{t.name} = {compile_default(v, context)} if {t.name} is None else {t.name}"
@@ -184,18 +187,28 @@ class _Writer:
             rows[symbol] = Code(f"{name}_{symbol.name}", step.indices)
             if aligned(code, step.indices).text != rows[symbol].text:
                 lines.append(f"{rows[symbol].text} = {aligned(code, step.indices).text}")
+        terms = self._accumulated(main)
         for tensor, sign, entry in extras:
             shown = aligned(compile_expr(entry, self.context), step.indices).at(UNARY)
+            # The accumulator of a sum may start from the term instead of from 0.
+            started = f" + {terms} * u_sum * abs({shown})" if terms else ""
             lines += [
                 f"if {tensor.name} is not None:",
                 # Where the step is stored, so may be what an optional term is then added to.
                 f'    if "{step.tensor.name}" in precision:',
                 f'        {name}_err = _stored({name}, {name}_err, precision["{step.tensor.name}"])',
                 f"    {name} = {name} {sign} {shown}",
-                f"    {name}_err = _added({name}, {name}_err, u * abs({name}))",
+                f"    {name}_err = _added({name}, {name}_err, u * abs({name}){started})",
             ]
         self._guards(step, name)
         return Val(Code(name, step.indices), Code(f"{name}_err", step.indices), rows)
+
+    def _accumulated(self, main: Expr) -> str:
+        """How many terms the sum that gives a value adds, as code; empty if it is no sum."""
+        for factor in main.factors if isinstance(main, Mul) else (main,):
+            if isinstance(factor, Sum):
+                return " * ".join(self.context.sizes[index.dim] for index in split_sum(factor)[0])
+        return ""
 
     def _largest(self, step: Def, name: str) -> Val | None:
         """A maximum has the error of the entry that it is, as an error that the row shares with this entry."""

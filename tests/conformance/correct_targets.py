@@ -24,6 +24,7 @@ CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("attention", f"{_TARGETS}/attention_kernels.py:correct", ALL_DTYPES),
     ("attention", f"{_TARGETS}/attention_kernels.py:in_blocks", ALL_DTYPES),
     ("attention", f"{_TARGETS}/attention_kernels.py:eager", WITHOUT_FLOAT16),
+    ("attention", f"{_TARGETS}/attention_kernels.py:from_the_mask", ("float64", "float32")),
     ("softmax", "torch.nn.functional:softmax", ALL_DTYPES),
     ("softmax", "lemmata.gpu.softmax:softmax", ALL_DTYPES),
     ("softmax", "lemmata.gpu.softmax:triton_softmax", INTERPRETED_SOFTMAX_DTYPES),

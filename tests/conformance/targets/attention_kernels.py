@@ -241,3 +241,29 @@ def eager(
     # A row without keys is 0: neither it nor its gradient may meet the NaN that softmax makes of it.
     empty = (s == -torch.inf).all(-1, keepdim=True)
     return s.masked_fill(empty, 0.0).softmax(-1).masked_fill(empty, 0.0) @ v
+
+
+def from_the_mask(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Attention whose scores are accumulated feature by feature, from the additive mask on instead of from 0."""
+    k, v = (to_query_heads(x, query.shape[1]) for x in (key, value))
+    q = default_scale(query.shape[-1], scale) * query
+    additive = attn_mask is not None and attn_mask.dtype != torch.bool
+    s = query.new_zeros(*query.shape[:3], key.shape[2])
+    if attn_mask is not None and additive:
+        s = s + attn_mask.masked_fill(attn_mask == -torch.inf, 0.0)
+    for c in range(query.shape[-1]):
+        s = s + q[..., c : c + 1] * k[..., c].unsqueeze(-2)
+    mask = attn_mask > -torch.inf if attn_mask is not None and additive else attn_mask
+    visible = lower_triangle(query.shape[2], key.shape[2]) if is_causal else None
+    s = masked(s, mask, visible)
+    empty = (s == -torch.inf).all(-1, keepdim=True)
+    return s.masked_fill(empty, 0.0).softmax(-1).masked_fill(empty, 0.0) @ v
