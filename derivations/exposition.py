@@ -5,7 +5,6 @@ This is the content of `lemmata derive`, without its form: `exposition_text` and
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,9 @@ from .calculus.expr import Expr, Predicate
 from .calculus.fold import Folded, fold
 from .calculus.normal_form import equal, is_zero, normal_form
 from .calculus.operation import Operation
+from .calculus.products import NoValue, TooLarge
 from .calculus.program import Def, Program
-from .calculus.prove import facts, is_nonnegative, prove
+from .calculus.prove import decide, facts, prove
 from .calculus.readback import Reader
 from .calculus.simplify import reader_of
 from .calculus.statement import Claim, Equal, Result, Statement, Step
@@ -163,21 +163,24 @@ def _open_claim(program: Program, claim: Claim, chain: Sequence[Step]) -> ClaimP
     folded = fold(program, *exprs)
     lines = [ProofLine(folded.exprs[0], "")]
     for number, shown in enumerate(folded.exprs[1:]):
-        follows = _equal(claim, exprs[number], exprs[number + 1])
+        follows = _follows(claim, exprs[number], exprs[number + 1], chained=bool(chain))
         reason = chain[number].reason if number < len(chain) else "normal form"
         lines.append(ProofLine(shown, reason if follows else "not shown", follows))
     return ClaimProof(tuple(lines), folded, claim.given, False)
 
 
 def _holds(claim: Claim, chain: Sequence[Step]) -> bool:
-    if not isinstance(claim, Equal):
-        return is_nonnegative(claim.expr)
-    exprs = (claim.left, *(step.expr for step in chain), claim.right)
-    return all(_equal(claim, *pair) for pair in itertools.pairwise(exprs))
+    lines = [(step.expr, step.reason) for step in chain]
+    if isinstance(claim, Equal):
+        return not decide(claim, [(claim.left, ""), *lines, (claim.right, "normal form")])
+    return not decide(claim, [(claim.expr, ""), *lines])
 
 
-def _equal(claim: Equal, left: Expr, right: Expr) -> bool:
-    return equal(left, right, facts(claim.given))
+def _follows(claim: Equal, left: Expr, right: Expr, *, chained: bool) -> bool:
+    try:
+        return equal(left, right, facts(claim.given), (claim.left, claim.right) if chained else None)
+    except (NoValue, TooLarge):
+        return False
 
 
 def _normal(claim: Equal, reader: Reader) -> list[tuple[Expr, str]]:

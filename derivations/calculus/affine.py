@@ -16,6 +16,13 @@ class Affine:
     terms: tuple[tuple[Term, int], ...]
     constant: int = 0
 
+    def __post_init__(self) -> None:
+        for term, _ in self.terms:
+            if not isinstance(term, Index | Dim):
+                raise TypeError(f"{term} is no position: positions are made of indices, sizes and integers")
+        if not all(isinstance(number, int) for number in (self.constant, *(c for _, c in self.terms))):
+            raise TypeError("positions are whole numbers: an inequality of fractions has no integer complement")
+
     def __add__(self, other: Affine | Term | int) -> Affine:
         other = position(other)
         merged: dict[Term, int] = dict(self.terms)

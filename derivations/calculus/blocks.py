@@ -12,7 +12,7 @@ from typing import Literal
 from .affine import Affine, position
 from .index import Dim, Index, Mapped
 from .nodes import ZERO, Add, Delta, Entry, Expr, Larger, Max, Place, Predicate, Size, Sum, Tensor
-from .traverse import children, rebuild, refresh
+from .traverse import children, rebuild, refresh, tensors
 
 Part = Literal[1, 2]
 
@@ -48,10 +48,18 @@ class Split:
         """The expression with the dimension cut; `at` says in which part each free index of it lies.
 
         Raises:
-            CannotSplit: the expression permutes the dimension, a tensor has two axes of it, or `at` leaves out a free
-                index of it.
+            CannotSplit: the expression permutes the dimension, a tensor has two axes of it, `at` leaves out a free
+                index of it, or a part would have the name of another tensor of the expression.
         """
+        self._require_new_names(tensors(expr))
         return refresh(self._apply(expr, dict(at or {})))
+
+    def _require_new_names(self, found: tuple[Tensor, ...]) -> None:
+        whole = {tensor.name for tensor in found if self.dim not in tensor.dims}
+        for tensor in found:
+            for which in (1, 2):
+                if self.dim in tensor.dims and f"{tensor.name}{which}" in whole:
+                    raise CannotSplit(f"a part of {tensor.name} would be called {tensor.name}{which}: there is one")
 
     def _apply(self, expr: Expr, at: dict[Index, tuple[Part, Index]]) -> Expr:
         match expr:

@@ -21,6 +21,8 @@ from .program import Def, Program
 from .tidy import tidy
 from .traverse import refresh, rename, tensors, walk
 
+ROOTS = ("sqrt", "cbrt")  # SymPy writes these as powers: they are no function classes of its own
+
 
 class NotDifferentiable(ValueError):
     """The derivative would have to pass through a maximum whose gradient does not vanish."""
@@ -44,8 +46,9 @@ def elementwise_derivative(name: str, argument: Expr) -> Expr:
     """
     x = sympy.Symbol("x", real=True)
     function = getattr(sympy, name, None)
-    if function is None:
-        raise NotDifferentiable(f"SymPy has no function {name!r}")
+    nargs = function.nargs if isinstance(function, sympy.FunctionClass) else None
+    if function is None or (name not in ROOTS and not (isinstance(nargs, sympy.FiniteSet) and 1 in nargs)):
+        raise NotDifferentiable(f"SymPy has no function {name!r} of one argument")
     return _from_sympy(sympy.diff(function(x), x), x, argument)
 
 
@@ -62,7 +65,7 @@ def _from_sympy(value: sympy.Expr, x: sympy.Symbol, argument: Expr) -> Expr:
         return Mul(tuple(_from_sympy(part, x, argument) for part in value.args))
     if value.is_Pow and value.exp.is_Rational:
         return Pow(_from_sympy(value.base, x, argument), Fraction(int(value.exp.p), int(value.exp.q)))
-    if isinstance(value, sympy.Function):
+    if isinstance(value, sympy.Function) and len(value.args) == 1:
         return Fn(type(value).__name__, _from_sympy(value.args[0], x, argument))
     raise NotDifferentiable(f"the derivative {value} has no form in this calculus")
 
@@ -136,9 +139,10 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
     New inputs are `d` + output name; new outputs are `d` + input name, for the real inputs in `wrt` (default all).
 
     Raises:
-        NotDifferentiable: a maximum whose gradient is not shown to vanish; no output depends on these inputs.
+        NotDifferentiable: a maximum whose gradient is not shown to vanish; no output depends on these inputs; one of
+            `wrt` is boolean or no input.
     """
-    inputs = tuple(t for t in (wrt if wrt is not None else program.inputs) if t.kind != "boolean")
+    inputs = _real_inputs(program, wrt)
     active = _reached_from(program, inputs)
     gradients = _named(program, gradient_name)
     cotangents = tuple(gradients[t] for t in program.outputs)
@@ -181,6 +185,17 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
         whole = Add(tuple(parts)) if len(parts) > 1 else (parts[0] if parts else ZERO)
         steps.append(Def(gradients[tensor][indices], tidy(whole)))
     return program.extended(f"{program.name}_vjp", cotangents, steps, [gradients[t] for t in inputs])
+
+
+def _real_inputs(program: Program, wrt: Sequence[Tensor] | None) -> tuple[Tensor, ...]:
+    """The inputs to differentiate with respect to, in the order that was asked for: one derivative for each."""
+    if wrt is None:
+        return tuple(t for t in program.inputs if t.kind != "boolean")
+    for tensor in wrt:
+        if tensor not in program.inputs or tensor.kind == "boolean":
+            what = "is boolean" if tensor.kind == "boolean" else "is not an input"
+            raise NotDifferentiable(f"{program.name}: {tensor.name} {what}, so there is no gradient with respect to it")
+    return tuple(wrt)
 
 
 def axis_indices(program: Program, tensor: Tensor) -> tuple[Index, ...]:
@@ -259,7 +274,7 @@ def jvp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
     Raises:
         NotDifferentiable: as `vjp`.
     """
-    inputs = tuple(t for t in (wrt if wrt is not None else program.inputs) if t.kind != "boolean")
+    inputs = _real_inputs(program, wrt)
     if any(isinstance(step.value, Max) for step in program.steps):
         vjp(program, wrt)
     active = set(inputs)

@@ -216,10 +216,12 @@ def _apply(name: str, argument: mpmath.mpf) -> mpmath.mpf:
     if name == "log" and argument <= 0:
         raise Undefined("a logarithm of a number that is not positive")
     function = getattr(mpmath, name, None)
-    if function is None:
+    if not callable(function):
         raise UnknownFunction(f"there is no function {name!r} to evaluate")
     try:
         value = function(argument)
+    except TypeError as problem:
+        raise UnknownFunction(f"{name!r} is not a function of one real number: {problem}") from problem
     except (ValueError, ZeroDivisionError) as problem:
         raise Undefined(f"{name} has a pole here") from problem
     if not isinstance(value, mpmath.mpf) or not mpmath.isfinite(value):

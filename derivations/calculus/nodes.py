@@ -166,6 +166,8 @@ class Delta(Expr):
     right: Index
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.left, Index) and isinstance(self.right, Index)):
+            raise DimensionError(f"δ[{self.left}, {self.right}]: the image of an index is not compared")
         if self.left.dim != self.right.dim:
             raise DimensionError(
                 f"δ[{self.left}, {self.right}]: {self.left} runs over {self.left.dim}, "

@@ -78,12 +78,16 @@ def normal_form(expr: Expr) -> Poly:
             raise TypeError(f"{type(expr).__name__} is not an expression node")
 
 
-def is_zero(poly: Poly) -> bool:
-    """Whether a polynomial is zero; denominators that are sums of several terms are multiplied out."""
+def is_zero(poly: Poly, denominators: frozenset[Atom] | None = None) -> bool:
+    """Whether a polynomial is zero; denominators that are sums of several terms are multiplied out.
+
+    `denominators` are those that are known not to be 0 wherever the equality is claimed; by default all that occur,
+    which is right for the normal form of what is claimed itself.
+    """
     for _ in range(MAX_CLEARINGS):
         if not poly:
             return True
-        denominator = _denominator(poly)
+        denominator = _denominator(poly, denominators)
         if denominator is None:
             return False
         poly = _times_power(poly, *denominator)
@@ -96,12 +100,12 @@ def _times_power(poly: Poly, atom: Atom, exponent: int) -> Poly:
     return total_poly([monomial({**powers, atom: powers.get(atom, 0) + exponent}).scaled(c) for powers, c in terms])
 
 
-def _denominator(poly: Poly) -> tuple[Atom, int] | None:
+def _denominator(poly: Poly, allowed: frozenset[Atom] | None) -> tuple[Atom, int] | None:
     """An outermost power of a sum with a negative exponent, and the whole exponent that clears it."""
     lowest: dict[Atom, Rational] = {}
     for m in poly.terms:
         for atom, e in m:
-            if atom.kind == "pow" and e < 0:
+            if atom.kind == "pow" and e < 0 and (allowed is None or atom in allowed):
                 lowest[atom] = min(lowest.get(atom, 0), e)
     if not lowest:
         return None
@@ -109,11 +113,36 @@ def _denominator(poly: Poly) -> tuple[Atom, int] | None:
     return atom, -(lowest[atom].numerator // lowest[atom].denominator)
 
 
-def equal(left: Expr, right: Expr, given: Iterable[Form] = ()) -> bool:
-    """Whether the normal form shows that two expressions are equal wherever the given predicates hold."""
+def equal(left: Expr, right: Expr, given: Iterable[Form] = (), ends: Iterable[Expr] | None = None) -> bool:
+    """Whether the normal form shows that two expressions are equal wherever the given predicates hold.
+
+    A denominator is multiplied out only if it is not 0 wherever `ends` (by default the two expressions) have a value.
+    For a step of a chain, `ends` are the two sides of the claim: where an intermediate line has no value, the equality
+    of the sides must not rest on it.
+    """
     difference = normal_form(left) - normal_form(right)
     facts = tuple(given)
-    return is_zero(difference) or is_zero(refine(difference, facts))
+    if ends is None and is_zero(difference):
+        return True
+    claimed = [difference] if ends is None else [normal_form(end) for end in ends]
+    known = frozenset().union(*(denominators(poly, ()) | denominators(poly, facts) for poly in claimed))
+    return is_zero(difference, known) or is_zero(refine(difference, facts), known)
+
+
+def denominators(poly: Poly, facts: tuple[Form, ...]) -> frozenset[Atom]:
+    """The sums in the denominators of a normal form, and in the denominators inside these, where the facts hold.
+
+    None of them is 0 where what the normal form stands for has a value. `refine` may make other denominators, inside a
+    product with a predicate that is 0 just where they are: those must not be multiplied out of other terms.
+    """
+    found: set[Atom] = set()
+    for m in poly.terms:
+        for atom, e in m:
+            if atom.kind == "pow":
+                base = refine(atom.args[0], facts) if facts else atom.args[0]
+                found |= {a for t in power(base, e).terms for a, f in t if a.kind == "pow" and f < 0}
+                found |= denominators(atom.args[0], facts)
+    return frozenset(found)
 
 
 def refine(poly: Poly, facts: tuple[Form, ...]) -> Poly:

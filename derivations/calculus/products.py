@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from math import gcd, lcm
 
 import sympy
 
@@ -28,6 +29,9 @@ from .polynomial import (
 )
 from .predicates import holds, infeasible
 
+MAX_POWER = 256  # whole powers of sums that are expanded; derivations have powers up to 4
+MAX_BITS = 100_000  # of a whole power of a number
+MAX_PRIME = 100_000  # prime factors looked for in a number under a root or a logarithm; what is left stays whole
 MAX_EXPANSION = 20_000  # terms; a product larger than this is refused rather than left to exhaust the memory
 
 
@@ -84,11 +88,11 @@ def monomial(powers: Mapping[Atom, Rational]) -> Poly:
             predicates = predicates or atom.kind == "pred"
         elif atom.kind == "const":  # the exponent is brought into [0, 1)
             whole = e.numerator // e.denominator
-            coefficient *= Fraction(atom.args[0]) ** whole
+            coefficient *= _whole_power(atom.args[0], whole)
             if e != whole:
                 kept[atom] = e - whole
         elif e >= 1:
-            expand += [atom.args[0]] * int(e)
+            expand += _repeated(atom.args[0], int(e))
             if e != int(e):
                 kept[atom] = e - int(e)
         else:
@@ -124,11 +128,11 @@ def power(base: Poly, exponent: Rational) -> Poly:
         if exponent < 0:
             raise NoValue("a power of zero with a negative exponent")
         return ZERO_POLY
-    if exponent.denominator == 1 and exponent > 0:
-        return product_of([base] * int(exponent))
     term = base.single()
     if term is not None:
         return _power_of_term(term[0], term[1], exponent)
+    if exponent.denominator == 1 and exponent > 0:
+        return product_of(_repeated(base, int(exponent)))
     content, primitive = split_content(base, exponent)
     scale = power(content, exponent) if content != ONE_POLY else ONE_POLY
     if primitive.single() is not None:
@@ -139,7 +143,9 @@ def power(base: Poly, exponent: Rational) -> Poly:
 
 def _power_of_term(factors: Monomial, coefficient: Rational, exponent: Rational) -> Poly:
     if exponent.denominator == 1:
-        return monomial({a: e * exponent for a, e in factors}).scaled(rational(Fraction(coefficient) ** int(exponent)))
+        return monomial({a: e * exponent for a, e in factors}).scaled(
+            rational(_whole_power(coefficient, int(exponent)))
+        )
     safe = {a: e for a, e in factors if is_positive(a)}
     rest = {a: e for a, e in factors if not is_positive(a)}
     result = monomial({a: e * exponent for a, e in safe.items()})
@@ -152,6 +158,19 @@ def _power_of_term(factors: Monomial, coefficient: Rational, exponent: Rational)
         rooted = Atom("pow", (base,), base.free, base.top)
         result = multiply(result, monomial({rooted: exponent}))
     return multiply(result, _root(magnitude(coefficient), exponent))
+
+
+def _repeated(base: Poly, times: int) -> list[Poly]:
+    if times > MAX_POWER:
+        raise TooLarge(f"a sum of {len(base.terms)} terms to the power {times}")
+    return [base] * times
+
+
+def _whole_power(value: Rational, exponent: int) -> Fraction:
+    bits = max(abs(value.numerator), value.denominator).bit_length() - 1
+    if bits * abs(exponent) > MAX_BITS:
+        raise TooLarge(f"a number to the power {exponent}")
+    return Fraction(value) ** exponent
 
 
 def _root(value: Rational, exponent: Rational) -> Poly:
@@ -171,16 +190,27 @@ def split_content(base: Poly, exponent: Rational) -> tuple[Poly, Poly]:
         least = min(m.get(atom, 0) for m in monomials)
         if least and (whole or is_positive(atom)):
             common[atom] = least
-    lead = min(base.terms, key=anonymous)
-    factor = base.terms[lead] if whole else magnitude(base.terms[lead])
+    # Under a root or a logarithm the factor must not depend on the names of indices: log(2a + 3b) stays one term.
+    factor = base.terms[min(base.terms, key=anonymous)] if whole else _greatest_factor(base.terms.values())
     content = product_terms(common, factor)
     inverse = {a: -e for a, e in common.items()}
     primitive = multiply(base, product_terms(inverse, rational(1 / Fraction(factor))))
     return content, primitive
 
 
+def _greatest_factor(values: Iterable[Rational]) -> Rational:
+    """The greatest positive rational number of which all are whole multiples."""
+    fractions = [Fraction(value) for value in values]
+    above, below = gcd(*(f.numerator for f in fractions)), lcm(*(f.denominator for f in fractions))
+    return rational(Fraction(above, below))
+
+
 def primes(value: Rational) -> dict[int, int]:
-    """The prime numbers in a positive rational number, with their exponents."""
-    above = {int(p): int(t) for p, t in sympy.factorint(value.numerator).items()}
-    below = {int(p): -int(t) for p, t in sympy.factorint(value.denominator).items()}
-    return {**above, **below}
+    """The prime numbers in a positive rational number, with their exponents; a product of large ones may stay whole."""
+    below = {prime: -times for prime, times in _factors(value.denominator).items()}
+    return {**_factors(value.numerator), **below}
+
+
+def _factors(value: int) -> dict[int, int]:
+    found = sympy.factorint(value, limit=MAX_PRIME, use_rho=False, use_pm1=False, use_ecm=False)
+    return {int(p): int(t) for p, t in found.items()}

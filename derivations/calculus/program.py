@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from .defined import is_positive
 from .index import Index, Subscript
 from .nodes import Entry, Expr, Tensor
+from .normal_form import normal_form
 from .traverse import Replacement, free_indices, graft, refresh, refreshing, rename, tensors
 
 
@@ -67,6 +69,10 @@ class Program:
     zero_over_empty: frozenset[Tensor] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
+        for what, found in (("inputs", self.inputs), ("outputs", self.outputs)):
+            names = [tensor.name for tensor in found]
+            if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+                raise ProgramError(f"{self.name}: two {what} are called {', '.join(twice)}")
         known = list(self.inputs)
         for step in self.steps:
             if step.tensor in known or step.tensor.name in {t.name for t in known}:
@@ -106,7 +112,14 @@ class Program:
         inputs: Mapping[Tensor, Replacement] | None = None,
         keep: frozenset[Tensor] = frozenset(),
     ) -> Expr:
-        """`expr` in terms of the inputs (and the tensors in `keep`), with inputs replaced by other expressions."""
+        """`expr` in terms of the inputs (and the tensors in `keep`), with inputs replaced by other expressions.
+
+        Raises:
+            ProgramError: a boolean or positive tensor is replaced by what is not shown to be boolean or positive, which
+                the definitions may have been simplified for.
+        """
+        for tensor, replacement in (inputs or {}).items():
+            self._require_kind(tensor, replacement)
         replacements: dict[Tensor, Replacement] = {t: refreshing(value) for t, value in (inputs or {}).items()}
         needed = set(tensors(expr))
         for step in reversed(self.steps):
@@ -115,8 +128,19 @@ class Program:
         for step in self.steps:
             if step.tensor not in needed or step.tensor in keep or step.tensor in replacements:
                 continue
-            replacements[step.tensor] = _definition(step.indices, graft(step.value, replacements))
+            # New indices for those of the definition too: a replacement may mention the very same ones.
+            fresh = tuple(index.fresh() for index in step.indices)
+            replacements[step.tensor] = _definition(fresh, graft(step.at(*fresh), replacements))
         return graft(refresh(expr), replacements)
+
+    def _require_kind(self, tensor: Tensor, replacement: Replacement) -> None:
+        if tensor.kind == "real":
+            return
+        value = replacement(*(Index(f"{dim.name}_{k}", dim) for k, dim in enumerate(tensor.dims)))
+        boolean = tensor.kind != "boolean" or normal_form(value * value) == normal_form(value)
+        positive = tensor.kind != "positive" or is_positive(value)
+        if not (boolean and positive):
+            raise ProgramError(f"{self.name}: {tensor.name} is {tensor.kind}, its replacement {value} may not be")
 
     def extended(self, name: str, inputs: Sequence[Tensor], steps: Sequence[Def], outputs: Sequence[Tensor]) -> Program:
         """A program that goes on after this one."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from .counterexample import NameClash, search
+from .defined import has_value_where
 from .evaluate import UnknownFunction
 from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
 from .normal_form import equal, normal_form
@@ -95,11 +96,16 @@ def decide(claim: Claim, lines: Sequence[tuple[Expr, str]] | None = None) -> str
 
 def _undecided(claim: Claim, lines: Sequence[tuple[Expr, str]]) -> str:
     given = facts(claim.given) if isinstance(claim, Equal) else ()
+    claimed = [expr for expr, _ in _ends(claim)]
     for (left, _), (right, reason) in itertools.pairwise(lines):
-        if not equal(left, right, given):
+        if not equal(left, right, given, claimed if len(lines) > len(claimed) else None):
             return f"the step “{reason}” is not shown by the normal form: {left} = {right}"
-    if isinstance(claim, NonNegative) and not is_nonnegative(lines[-1][0]):
-        return f"no sign follows from the form of {lines[-1][0]}"
+    last = lines[-1][0]
+    if isinstance(claim, NonNegative):
+        if not is_nonnegative(last):
+            return f"no sign follows from the form of {last}"
+        if not has_value_where(last, claim.expr):
+            return f"{last}, whose form shows the sign, may have no value where {claim.expr} has one"
     return ""
 
 

@@ -242,10 +242,16 @@ def _match(
             continue
         extended = _unify(atom, candidate, found, variables)
         if extended is not None:
-            solved = _match(rest, flat, extended, variables)
+            # Two atoms of the pattern may fall on one factor, which must then have the powers of both.
+            left = {**flat, candidate: have - e}
+            solved = _match(rest, left if left[candidate] else _without(left, candidate), extended, variables)
             if solved is not None:
                 return solved
     return None
+
+
+def _without(flat: dict[Atom, Rational], gone: Atom) -> dict[Atom, Rational]:
+    return {atom: e for atom, e in flat.items() if atom != gone}
 
 
 def _unify(atom: Atom, other: Atom, found: dict[Ix, Ix], variables: frozenset[Ix]) -> dict[Ix, Ix] | None:

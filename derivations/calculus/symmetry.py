@@ -14,12 +14,15 @@ from .differentiate import axis_indices, tangent
 from .nodes import Const, Expr, Mul, Sum, Tensor
 from .operation import Operation
 from .tidy import tidy
-from .traverse import Replacement, refresh, substitute
+from .traverse import Replacement, refresh, substitute, tensors
 
 
 def generator(action: Expr, parameter: Tensor, identity: int) -> Expr:
     """The derivative of an action with respect to its parameter, where the parameter is the identity."""
-    unit = Tensor("t" + parameter.name)
+    taken = {tensor.name for tensor in tensors(action)}
+    unit = Tensor(f"t{parameter.name}")
+    while unit.name in taken:
+        unit = Tensor(f"t{unit.name}")
     slope = tangent(action, frozenset({parameter}), {parameter: unit})
     value: dict[Tensor, Replacement] = {
         parameter: lambda: Const(Fraction(identity)),

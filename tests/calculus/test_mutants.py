@@ -80,7 +80,7 @@ def test_the_selection_is_the_same_every_time() -> None:
 @pytest.mark.parametrize(
     ("operation", "label", "module", "name", "fault"),
     [
-        (softmax.SOFTMAX, "S5", normal_form, "is_zero", lambda poly: len(poly.terms) < 3),
+        (softmax.SOFTMAX, "S5", normal_form, "is_zero", lambda poly, denominators=None: len(poly.terms) < 3),
         (softmax.LOGSUMEXP, "S1", normal_form, "max_over", lambda index, body, where: ZERO_POLY),
         (attention.ATTENTION, "S8", normal_form, "infeasible", lambda forms: True),
     ],
