@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"lemmata {arguments.name}: {error}", file=sys.stderr)
         return USAGE
+    except RecursionError:
+        print(f"lemmata {arguments.name}: an expression is nested too deeply to be worked on", file=sys.stderr)
+        return USAGE
     except BrokenPipeError:
         # The reader of a pipe has closed it; Python would complain once more when it flushes on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -178,7 +181,9 @@ def _derive(arguments: argparse.Namespace) -> int:
     expositions = []
     for derivation in find(arguments.names):
         for operation in derivation.operations:
-            expositions.append(expose(operation, derivation.statements(operation)))
+            statements = derivation.statements(operation)
+            with derivation.deriving(operation):
+                expositions.append(expose(operation, statements))
             if not arguments.latex:
                 print_exposition(expositions[-1], console_for(to_stderr=False))
     if arguments.latex:
@@ -196,6 +201,9 @@ def _generate(arguments: argparse.Namespace) -> int:
     drifted = False
     for name, derivation in zip(arguments.names or [d.name for d in derivations], derivations, strict=True):
         command = f"lemmata generate {derivation.name if derivation.path is None else derivation.origin}"
+        for operation in derivation.operations:
+            with derivation.deriving(operation):
+                _ = operation.vjp, operation.jvp
         try:
             source = generate_module(derivation.name, derivation.operations, derivation.origin, command)
         except CannotGenerate as error:

@@ -6,13 +6,17 @@ A derivation is a Python file that defines `OPERATIONS`, a tuple of `Operation`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
 from ..loading import load_file, shown, suggestion
+from .calculus.differentiate import NotDifferentiable
+from .calculus.index import DimensionError
 from .calculus.operation import Operation
+from .calculus.program import ProgramError
 from .calculus.statement import Statement
 
 TOPICS = ("softmax", "attention")
@@ -47,6 +51,18 @@ class Derivation:
             return operation.statements()
         except Exception as error:
             raise UsageError(f"{self.origin}: the statements of {operation.name!r} raised {shown(error)}") from error
+
+    @contextmanager
+    def deriving(self, operation: Operation) -> Iterator[None]:
+        """Turns what the engine raises about one of its operations into the user's error.
+
+        Raises:
+            UsageError: the operation has no gradient, or its program is not well formed.
+        """
+        try:
+            yield
+        except (NotDifferentiable, ProgramError, DimensionError) as error:
+            raise UsageError(f"{self.origin}: {operation.name!r} cannot be derived: {error}") from error
 
 
 def topic(name: str) -> Derivation:

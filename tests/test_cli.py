@@ -130,6 +130,27 @@ def test_derive_latex_is_a_document(capsys: Printed) -> None:
     assert out.endswith("\\end{document}\n")
 
 
+@pytest.mark.parametrize("verb", ["derive", "generate"])
+def test_an_operation_without_a_gradient_is_the_users_error(capsys: Printed, tmp_path: Path, verb: str) -> None:
+    path = tmp_path / "floor.py"
+    source = EXAMPLE.read_text().replace("total(i, x[i] ** 2)", "total(i, Fn('no_such_function', x[i]))")
+    source = source.replace("import Dim, ", "import Dim, Fn, ")
+    path.write_text(source.replace("    op = OPERATIONS[0]\n", "    op = OPERATIONS[0]\n    return ()\n"))
+    code, out, err = run(capsys, verb, str(path))
+    assert (code, out) == (2, "")
+    assert "floor.py: 'square_sum' cannot be derived: SymPy has no function 'no_such_function'" in err
+
+
+def test_an_expression_nested_too_deeply_is_the_users_error(capsys: Printed, tmp_path: Path) -> None:
+    path = tmp_path / "deep.py"
+    deep = "deep = y[()]\nfor _ in range(5000):\n    deep = deep + 1\n\n\ndef statements()"
+    source = EXAMPLE.read_text().replace("def statements()", deep)
+    path.write_text(source.replace("NonNegative(op.value(y[()]))", "NonNegative(deep)"))
+    code, _, err = run(capsys, "check", str(path))
+    assert code == 2
+    assert "nested too deeply" in err
+
+
 # generate -----------------------------------------------------------------------------------------------------------
 
 
