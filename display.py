@@ -153,7 +153,8 @@ def _statement(proof: StatementProof, console: Console) -> None:
 def _claim(claim: ClaimProof, console: Console) -> None:
     for number, line in enumerate(claim.lines):
         sign = "" if number == 0 else "= " if line.follows else "≟ "
-        row = Text(f"{sign}{text(line.expr)}{' ≥ 0' if claim.nonnegative else ''}")
+        ending = " ≥ 0" if claim.nonnegative and line is claim.lines[-1] else ""
+        row = Text(f"{sign}{text(line.expr)}{ending}")
         if line.reason:
             row.append(f"    {line.reason}", "dim italic")
         _indented(row, 10 - len(sign), console)

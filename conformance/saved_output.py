@@ -12,12 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ..reference import softmax as reference
+from ..reference.generator.bound_helpers import SECOND_ORDER
 from .profiles import Precision
 from .rounding import exponential_error, half_ulp, unit_roundoff
 from .values import Array
 
-# What first-order analysis leaves out, as a factor of the whole bound: that of the generated bounds.
-_SECOND_ORDER = 1.05
 # Names of profile entries: the saved output, and the gradient that is stored.
 _SAVED, _GRADIENT = "saved", "dx"
 
@@ -60,5 +59,5 @@ def _saved(
 
 def _stored(value: Array, error: Array, precision: Precision) -> Array:
     form = precision.get(_GRADIENT, precision["compute"])
-    error = _SECOND_ORDER * error
+    error = SECOND_ORDER * error
     return error + half_ulp(np.abs(value) + error, form)

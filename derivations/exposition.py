@@ -5,6 +5,7 @@ This is the content of `lemmata derive`, without its form: `exposition_text` and
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,12 +18,13 @@ from .calculus.normal_form import equal, is_zero, normal_form
 from .calculus.operation import Operation
 from .calculus.products import NoValue, TooLarge
 from .calculus.program import Def, Program
-from .calculus.prove import decide, facts, prove
+from .calculus.prove import decide, facts, lines_of, prove
 from .calculus.readback import Reader
 from .calculus.simplify import reader_of
 from .calculus.statement import Claim, Equal, Result, Statement, Step
 from .calculus.text import text
 
+_SIGN = "products, quotients and sums of masks and exponentials are never negative"
 LONGEST_NORMAL_FORM = 320  # characters; a longer normal form shows nothing to a reader
 
 
@@ -104,7 +106,7 @@ def _statement_proof(operation: Operation, statement: Statement, reader: Reader)
     claims = []
     for number, claim in enumerate(statement.claims):
         chain = statement.chain if number == 0 else ()
-        if result.status == "proved" or _holds(claim, chain):
+        if result.status == "proved" or not decide(claim, lines_of(claim, chain)):
             claims.append(claim_proof(operation.program, claim, chain, reader))
         else:
             claims.append(_open_claim(operation.program, claim, chain))
@@ -122,21 +124,20 @@ def _choices(steps: Sequence[Def]) -> tuple[Choice, ...]:
 
 def claim_proof(program: Program, claim: Claim, chain: Sequence[Step], reader: Reader) -> ClaimProof:
     """The chain of a claim, from its left side to its right, in the names of the program."""
+    pairs = lines_of(claim, chain)
     if not isinstance(claim, Equal):
-        folded = fold(program, claim.expr)
-        reason = "products, quotients and sums of masks and exponentials are never negative"
-        return ClaimProof((ProofLine(folded.exprs[0], reason),), folded, (), True)
-    middle = [(step.expr, step.reason) for step in chain] or _normal(claim, reader)
-    last = "normal form" if chain else _how_equal(claim)
-    exprs = (claim.left, *(expr for expr, _ in middle), claim.right)
+        pairs[-1] = (pairs[-1][0], "; ".join(filter(None, (pairs[-1][1], _SIGN))))
+    elif not chain:
+        pairs = _by_normal_form(claim, reader)
+    exprs = [expr for expr, _ in pairs]
     folded = fold(program, *exprs)
-    reasons = ("", *(reason for _, reason in middle), last)
-    lines = [ProofLine(expr, reason) for expr, reason in zip(folded.exprs, reasons, strict=True)]
-    if chain:
+    lines = [ProofLine(shown, reason) for shown, (_, reason) in zip(folded.exprs, pairs, strict=True)]
+    if chain and isinstance(claim, Equal):
         lines = _told_apart(program, lines, exprs)
-    elif len(lines) == 3 and text(lines[1].expr) in (text(lines[0].expr), text(lines[2].expr)):
+    elif len(lines) == 3 and not chain and text(lines[1].expr) in (text(lines[0].expr), text(lines[2].expr)):
         del lines[1]  # a normal form that looks like one of the sides is no step of its own
-    return ClaimProof(tuple(lines), folded, claim.given, False)
+    given = claim.given if isinstance(claim, Equal) else ()
+    return ClaimProof(tuple(lines), folded, given, not isinstance(claim, Equal))
 
 
 def _told_apart(program: Program, lines: Sequence[ProofLine], exprs: Sequence[Expr]) -> list[ProofLine]:
@@ -159,21 +160,13 @@ def _open_claim(program: Program, claim: Claim, chain: Sequence[Step]) -> ClaimP
     if not isinstance(claim, Equal):
         folded = fold(program, claim.expr)
         return ClaimProof((ProofLine(folded.exprs[0], "no sign follows", False),), folded, (), True)
-    exprs = (claim.left, *(step.expr for step in chain), claim.right)
-    folded = fold(program, *exprs)
+    pairs = lines_of(claim, chain)
+    folded = fold(program, *(expr for expr, _ in pairs))
     lines = [ProofLine(folded.exprs[0], "")]
-    for number, shown in enumerate(folded.exprs[1:]):
-        follows = _follows(claim, exprs[number], exprs[number + 1], chained=bool(chain))
-        reason = chain[number].reason if number < len(chain) else "normal form"
+    for ((before, _), (after, reason)), shown in zip(itertools.pairwise(pairs), folded.exprs[1:], strict=True):
+        follows = _follows(claim, before, after, chained=bool(chain))
         lines.append(ProofLine(shown, reason if follows else "not shown", follows))
     return ClaimProof(tuple(lines), folded, claim.given, False)
-
-
-def _holds(claim: Claim, chain: Sequence[Step]) -> bool:
-    lines = [(step.expr, step.reason) for step in chain]
-    if isinstance(claim, Equal):
-        return not decide(claim, [(claim.left, ""), *lines, (claim.right, "normal form")])
-    return not decide(claim, [(claim.expr, ""), *lines])
 
 
 def _follows(claim: Equal, left: Expr, right: Expr, *, chained: bool) -> bool:
@@ -183,20 +176,21 @@ def _follows(claim: Equal, left: Expr, right: Expr, *, chained: bool) -> bool:
         return False
 
 
-def _normal(claim: Equal, reader: Reader) -> list[tuple[Expr, str]]:
-    """The normal form of the left side, if it is short enough to be read."""
-    poly = normal_form(claim.left)
-    try:
-        shown = reader.poly(poly)
-    except TypeError:  # it permutes an axis
-        return []
-    return [(shown, "definitions written out, in normal form")] if len(text(shown)) <= LONGEST_NORMAL_FORM else []
-
-
-def _how_equal(claim: Equal) -> str:
+def _by_normal_form(claim: Equal, reader: Reader) -> list[tuple[Expr, str]]:
+    """The lines of an equality without a chain: the normal form of the left side, if it is short enough to be read,
+    between the two sides."""
     left, right = normal_form(claim.left), normal_form(claim.right)
     if left == right:
-        return "the same normal form"
-    if is_zero(left - right):
-        return "the difference of the normal forms, times their denominators, is 0"
-    return "the same normal form where the hypotheses hold"
+        reason = "the same normal form"
+    elif is_zero(left - right):
+        reason = "the difference of the normal forms, times their denominators, is 0"
+    else:
+        reason = "the same normal form where the hypotheses hold"
+    ends = [(claim.left, ""), (claim.right, reason)]
+    try:
+        shown = reader.poly(left)
+    except TypeError:  # it permutes an axis
+        return ends
+    if len(text(shown)) <= LONGEST_NORMAL_FORM:
+        ends.insert(1, (shown, "definitions written out, in normal form"))
+    return ends

@@ -99,13 +99,10 @@ def _statement(proof: StatementProof) -> list[str]:
 def _claim(claim: ClaimProof) -> list[str]:
     rows: list[str] = []
     for number, line in enumerate(claim.lines):
-        if claim.nonnegative:
-            rows.append(rf"&{_broken(line.expr)} \ge 0 && \text{{{words(line.reason)}}}")
-        elif number == 0:
-            rows.append(rf"&{_broken(line.expr)}")
-        else:
-            sign = "=" if line.follows else r"\stackrel{?}{=}"
-            rows.append(rf"{sign}{{}}&{_broken(line.expr)} && \text{{{words(line.reason)}}}")
+        sign = "" if number == 0 else "={}" if line.follows else r"\stackrel{?}{=}{}"
+        ending = r" \ge 0" if claim.nonnegative and line is claim.lines[-1] else ""
+        reason = rf" && \text{{{words(line.reason)}}}" if line.reason else ""
+        rows.append(f"{sign}&{_broken(line.expr)}{ending}{reason}")
     lines = _aligned(rows)
     notes = [rf"${latex(condition)}$" for condition in claim.given]
     if notes:

@@ -20,7 +20,7 @@ from .normal_form import equal, normal_form
 from .polynomial import UNIT, is_nonnegative_power
 from .predicates import Form, make_form
 from .products import NoValue, TooLarge
-from .statement import Claim, Equal, NonNegative, Result, Statement
+from .statement import Claim, Equal, NonNegative, Result, Statement, Step
 
 POINTS = 8  # points of independent evaluation for a statement that the normal form proves
 
@@ -39,7 +39,7 @@ def prove(statement: Statement, seed: int = 0) -> Result:
     checks = 0
     reason = ""
     for number, claim in enumerate(statement.claims):
-        lines = _chain(statement, claim) if number == 0 else _ends(claim)
+        lines = lines_of(claim, statement.chain if number == 0 else ())
         failure = decide(claim, lines)
         proved = failure == ""
         between = [expr for expr, _ in (lines[1:-1] if isinstance(claim, Equal) else lines[1:])] if proved else []
@@ -64,21 +64,15 @@ def prove(statement: Statement, seed: int = 0) -> Result:
     return Result(statement, "open" if reason else "proved", seconds, checks, reason)
 
 
-def _ends(claim: Claim) -> list[tuple[Expr, str]]:
+def lines_of(claim: Claim, chain: Sequence[Step] = ()) -> list[tuple[Expr, str]]:
+    """The lines of a proof: expressions with the reason why each equals the one before (none for the first).
+
+    The lines of an equality go from one side to the other; those of a sign end in the expression that shows it.
+    """
+    steps = [(step.expr, step.reason) for step in chain]
     if isinstance(claim, Equal):
-        return [(claim.left, ""), (claim.right, "normal form")]
-    return [(claim.expr, "")]
-
-
-def _chain(statement: Statement, claim: Claim) -> list[tuple[Expr, str]]:
-    lines = [(step.expr, step.reason) for step in statement.chain]
-    ends = _ends(claim)
-    return [ends[0], *lines, *ends[1:]]
-
-
-def chain_of(statement: Statement) -> list[tuple[Expr, str]]:
-    """The lines of the proof of the first claim: expressions with the reason why each equals the one before."""
-    return _chain(statement, statement.claim)
+        return [(claim.left, ""), *steps, (claim.right, "normal form")]
+    return [(claim.expr, ""), *steps]
 
 
 def decide(claim: Claim, lines: Sequence[tuple[Expr, str]] | None = None) -> str:
@@ -87,7 +81,7 @@ def decide(claim: Claim, lines: Sequence[tuple[Expr, str]] | None = None) -> str
     `lines` are the expressions of a chain from one side to the other, each with its reason; by default the two sides.
     """
     try:
-        return _undecided(claim, _ends(claim) if lines is None else lines)
+        return _undecided(claim, lines_of(claim) if lines is None else lines)
     except TooLarge as problem:
         return f"the normal form grew too large: {problem}"
     except NoValue as problem:
@@ -96,7 +90,7 @@ def decide(claim: Claim, lines: Sequence[tuple[Expr, str]] | None = None) -> str
 
 def _undecided(claim: Claim, lines: Sequence[tuple[Expr, str]]) -> str:
     given = facts(claim.given) if isinstance(claim, Equal) else ()
-    claimed = [expr for expr, _ in _ends(claim)]
+    claimed = [expr for expr, _ in lines_of(claim)]
     for (left, _), (right, reason) in itertools.pairwise(lines):
         if not equal(left, right, given, claimed if len(lines) > len(claimed) else None):
             return f"the step “{reason}” is not shown by the normal form: {left} = {right}"

@@ -31,7 +31,7 @@ from lemmata.derivations.calculus.expr import (
 )
 from lemmata.derivations.calculus.operation import Operation
 from lemmata.derivations.calculus.polynomial import ONE_POLY, total_poly
-from lemmata.derivations.calculus.prove import POINTS, Contradiction, chain_of, is_nonnegative, prove
+from lemmata.derivations.calculus.prove import POINTS, Contradiction, is_nonnegative, lines_of, prove
 from lemmata.derivations.calculus.statement import Claim, Equal, NonNegative, Result, Statement, Step
 
 n = Dim("n")
@@ -137,7 +137,7 @@ def test_every_line_of_a_chain_must_follow() -> None:
     result = verdict(Equal(left, right), a * (a + b))
     assert result.status == "open"
     assert "“a step”" in result.reason
-    assert len(chain_of(Statement("S1", "", Equal(left, right), (Step(left, "again"),)))) == 3
+    assert len(lines_of(Equal(left, right), (Step(left, "again"),))) == 3
 
 
 def test_a_chain_through_a_line_without_a_value_proves_nothing() -> None:
