@@ -23,6 +23,7 @@ soak: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m lemmata.benchmarks.attention
+	$(BIN)/python -m lemmata.benchmarks.derive
 
 # mypy wants a package directory whose name is an identifier, whatever the checkout is called.
 types: $(READY)

@@ -25,7 +25,7 @@ PROVED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _NAMES = "operations (softmax, attention, …), files, or FILE.py:operation; all built-in operations by default"
 _EPILOG = """examples:
   lemmata check softmax attention
-  lemmata derive attention --latex > attention.tex
+  lemmata derive attention --html attention.html
   lemmata generate my/sigmoid_attention.py -o reference.py
   lemmata conform attention torch.nn.functional:scaled_dot_product_attention
   lemmata conform softmax kernels.py:my_softmax --dtype float16 float32
@@ -79,11 +79,15 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("derive", _derive, "show definition, gradients, costs and each step of the proofs")
     sub.add_argument("names", nargs="+", metavar="NAME", help="an operation, a file, or FILE.py:operation")
-    sub.add_argument("--latex", action="store_true", help="print a LaTeX document")
+    form = sub.add_mutually_exclusive_group()
+    form.add_argument("--latex", action="store_true", help="print a LaTeX document")
+    form.add_argument("--html", metavar="FILE", help="write a page that stands alone; - for standard output")
 
     sub = add("generate", _generate, "write the NumPy reference code")
     sub.add_argument("names", nargs="*", metavar="NAME", help=_NAMES)
-    sub.add_argument("-o", "--output", metavar="PATH", help="a file, or a directory for NAME.py")
+    sub.add_argument(
+        "-o", "--output", metavar="PATH", help="a file, or a directory for NAME.py; the bounds go to NAME_bound.py"
+    )
     sub.add_argument("--check", action="store_true", help="write nothing; exit 1 on any difference")
 
     sub = add("conform", _conform, "hold an implementation to the reference and the laws of an operation")
@@ -107,13 +111,16 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _write_json(data: Any, place: str | None) -> None:
-    if place is None:
-        return
-    shown = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    if place is not None:
+        _put(json.dumps(data, indent=2, ensure_ascii=False) + "\n", place)
+
+
+def _put(content: str, place: str) -> None:
+    """Writes to a file, or to standard output for `-`."""
     if place == "-":
-        sys.stdout.write(shown)
+        sys.stdout.write(content)
     else:
-        _write(Path(place), shown)
+        _write(Path(place), content)
 
 
 def _write(path: Path, content: str) -> None:
@@ -124,30 +131,16 @@ def _write(path: Path, content: str) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from .derivations.calculus.cost import program_cost
-    from .derivations.calculus.prove import prove
-    from .derivations.catalogue import find
-    from .display import console_for, polynomial, print_operations
+    from .listing import listing
+    from .progress import reporting
 
-    rows = []
-    for derivation in find(()):
-        for operation in derivation.operations:
-            results = [prove(statement) for statement in derivation.statements(operation)]
-            cost = polynomial(program_cost(operation.program.pruned()).flops)
-            rows.append((derivation.name, operation, results, cost))
-    print_operations(rows, console_for(to_stderr=arguments.json == "-"))
-    data = [
-        {
-            "operation": operation.name,
-            "topic": topic,
-            "summary": operation.summary,
-            "statements": len(results),
-            "proved": sum(result.status == "proved" for result in results),
-            "flops": cost,
-        }
-        for topic, operation, results, cost in rows
-    ]
-    _write_json({"operations": data}, arguments.json)
+    with reporting() as progress:
+        found = listing(progress)
+    # Only now: the sources are hashed before they are imported.
+    from .display import console_for, print_listing
+
+    print_listing(found, console_for(to_stderr=arguments.json == "-"))
+    _write_json(found.to_json(), arguments.json)
     return PROVED
 
 
@@ -158,17 +151,21 @@ def _check(arguments: argparse.Namespace) -> int:
 
     start = time.perf_counter()
     console = console_for(to_stderr=arguments.json == "-")
-    results, data = [], []
+    results, data, timed = [], [], []
     for derivation in find(arguments.names):
         for operation in derivation.operations:
-            for statement in derivation.statements(operation):
+            begun = time.perf_counter()
+            statements = derivation.statements(operation)
+            for statement in statements:
                 result = prove(statement)
                 print_result(operation, result, console)
                 results.append(result)
                 data.append({"operation": operation.name, **result.to_json()})
+            elapsed = time.perf_counter() - begun
+            timed.append({"operation": operation.name, "statements": len(statements), "seconds": elapsed})
     seconds = time.perf_counter() - start
     print_summary(results, seconds, console)
-    _write_json({"statements": data, "seconds": seconds}, arguments.json)
+    _write_json({"statements": data, "operations": timed, "seconds": seconds}, arguments.json)
     return PROVED if all(result.status == "proved" for result in results) else FAILED
 
 
@@ -178,51 +175,76 @@ def _derive(arguments: argparse.Namespace) -> int:
     from .derivations.exposition_latex import document
     from .display import console_for, print_exposition
 
-    expositions = []
+    expositions, parts = [], []
     for derivation in find(arguments.names):
         for operation in derivation.operations:
             statements = derivation.statements(operation)
             with derivation.deriving(operation):
                 expositions.append(expose(operation, statements))
-            if not arguments.latex:
+            if not (arguments.latex or arguments.html):
                 print_exposition(expositions[-1], console_for(to_stderr=False))
+        parts.append((derivation, expositions[-len(derivation.operations) :]))
     if arguments.latex:
         sys.stdout.write(document(expositions))
+    elif arguments.html:
+        from .page import html_page
+
+        _put(html_page(parts), arguments.html)
     proofs = (proof for exposition in expositions for proof in exposition.proofs)
     return PROVED if all(proof.result.status == "proved" for proof in proofs) else FAILED
 
 
 def _generate(arguments: argparse.Namespace) -> int:
     from .derivations.catalogue import find
-    from .reference.generator.arrays import CannotGenerate
-    from .reference.generator.module import generate_module
+    from .reference.generator.code import CannotGenerate
 
     derivations = find(arguments.names)
     drifted = False
     for name, derivation in zip(arguments.names or [d.name for d in derivations], derivations, strict=True):
-        command = f"lemmata generate {derivation.name if derivation.path is None else derivation.origin}"
         for operation in derivation.operations:
             with derivation.deriving(operation):
-                _ = operation.vjp, operation.jvp
+                _ = operation.differentiable and (operation.vjp, operation.jvp)
+        path = _destination(derivation, name, arguments.output, several=len(derivations) > 1)
         try:
-            source = generate_module(derivation.name, derivation.operations, derivation.origin, command)
+            files = _generated(derivation, path)
         except CannotGenerate as error:
             raise UsageError(f"{name!r}: no reference can be generated: {error}") from error
-        path = _destination(derivation, name, arguments.output, several=len(derivations) > 1)
-        if path is None:
-            if arguments.check:
-                raise UsageError(f"generate {name!r} --check: say with -o which file to compare with")
-            sys.stdout.write(source)
-        elif arguments.check:
-            drifted |= _drift(path, source)
-        else:
-            _write(path, source)
-            print(f"wrote {path}")
+        if path is None and arguments.check:
+            raise UsageError(f"generate {name!r} --check: say with -o which file to compare with")
+        for place, source in files.items():
+            if place is None:
+                sys.stdout.write(source)
+            elif arguments.check:
+                drifted |= _drift(place, source)
+            else:
+                _write(place, source)
+                print(f"wrote {place}")
     return FAILED if drifted else PROVED
 
 
+def _generated(derivation: Derivation, path: Path | None) -> dict[Path | None, str]:
+    """The files of a derivation and where they go: for a path the functions there and the bounds beside them."""
+    from .reference.generator.module import bounded, generate_bounds, generate_module, topic_files
+
+    command = f"lemmata generate {derivation.name if derivation.path is None else derivation.origin}"
+    operations, origin = derivation.operations, derivation.origin
+    if path == _REFERENCE:
+        return {path / name: source for name, source in topic_files(operations, origin, command).items()}
+    functions = generate_module(operations, origin, command)
+    if path is None:
+        return {None: functions}
+    files: dict[Path | None, str] = {path: functions}
+    if with_bounds := bounded(operations):
+        bounds = generate_bounds(with_bounds, origin, command, "lemmata.reference.rounding")
+        files[path.with_name(f"{path.stem}_bound.py")] = bounds
+    return files
+
+
+_REFERENCE = Path(__file__).parent / "reference"
+
+
 def _destination(derivation: Derivation, name: str, output: str | None, *, several: bool) -> Path | None:
-    """The file to write; None for standard output.
+    """The file to write; the folder of the built-in references; None for standard output.
 
     Built-in references belong to the package; the reference of anything else is printed unless `-o` says otherwise.
     """
@@ -234,9 +256,7 @@ def _destination(derivation: Derivation, name: str, output: str | None, *, sever
         if several:
             raise UsageError(f"-o {output!r} is one file, but several derivations were named: give a directory")
         return path
-    if derivation.path is None and derivation.complete:
-        return Path(__file__).parent / "reference" / f"{derivation.name}.py"
-    return None
+    return _REFERENCE if derivation.path is None and derivation.complete else None
 
 
 def _drift(path: Path, source: str) -> bool:

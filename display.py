@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -12,11 +13,13 @@ from .derivations.calculus.operation import Operation
 from .derivations.calculus.program import Def
 from .derivations.calculus.statement import Result
 from .derivations.calculus.text import text
-from .derivations.exposition import ClaimProof, Exposition, StatementProof
+from .derivations.exposition import ClaimProof, Exposition, Line, StatementProof, detail
+from .listing import Listing, Row
 
 _STYLES = {"proved": "green", "refuted": "bold red", "open": "bold yellow"}
 _LABEL_WIDTH = 5
 _STATUS_WIDTH = 8
+_VERDICT_WIDTH = 10
 
 
 def console_for(*, to_stderr: bool) -> Console:
@@ -36,15 +39,8 @@ def print_result(operation: Operation, result: Result, console: Console) -> None
     line.append(f" {statement.name}")
     line.append(f"  {result.seconds:.3f} s, {result.checks} points", "dim")
     _indented(line, 0, console)
-    for row in _detail(result):
+    for row in detail(result):
         _indented(Text(row), 4, console)
-
-
-def _detail(result: Result) -> list[str]:
-    """The counterexample, or the reason why a statement is open."""
-    if result.counterexample is not None:
-        return result.counterexample.lines()
-    return [] if result.status == "proved" else [result.reason]
 
 
 def print_summary(results: Sequence[Result], seconds: float, console: Console) -> None:
@@ -59,17 +55,35 @@ def print_summary(results: Sequence[Result], seconds: float, console: Console) -
     console.print(line)
 
 
-def print_operations(rows: Sequence[tuple[str, Operation, Sequence[Result], str]], console: Console) -> None:
-    """The table of `lemmata list`: (topic, operation, results of its statements, cost) a row."""
-    table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
-    for column in ("operation", "topic", "statements", "status", "cost of the forward pass", "meaning"):
-        table.add_column(column)
-    for topic, operation, results, cost in rows:
-        proved = sum(r.status == "proved" for r in results)
-        good = proved == len(results)
-        status = Text("proved" if good else f"{len(results) - proved} not proved", "green" if good else "bold red")
-        table.add_row(operation.name, topic, str(len(results)), status, cost, operation.summary)
-    console.print(table)
+def print_listing(listing: Listing, console: Console) -> None:
+    """The tables of `lemmata list`, one for each topic, and when the verdicts were reached."""
+    widest = max(len(row.operation) for row in listing.rows)
+    for topic, group in itertools.groupby(listing.rows, key=lambda row: row.topic):
+        console.print(Text(topic, "bold"))
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(width=widest + 2)
+        table.add_column(width=_VERDICT_WIDTH)
+        table.add_column(ratio=3)
+        table.add_column(ratio=4)
+        table.expand = True
+        for row in group:
+            summary = Text(row.summary, "dim")
+            table.add_row(f"  {row.operation}", _verdict(row), f"{row.leading_flops} flops", summary)
+        console.print(table)
+    total = sum(row.statements for row in listing.rows)
+    proved = sum(row.proved for row in listing.rows)
+    line = Text(
+        f"{proved} of {total} statements proved for every size", "bold green" if proved == total else "bold red"
+    )
+    moment = listing.decided.astimezone().strftime("%Y-%m-%d %H:%M")
+    line.append(f", by these very sources, on {moment}; lemmata check proves them again" if listing.kept else "", "dim")
+    console.print(line)
+
+
+def _verdict(row: Row) -> Text:
+    """`12 proved`, or what is wrong before it."""
+    counts = (("refuted", row.refuted), ("open", row.open), ("proved", row.proved))
+    return Text(", ").join(Text(f"{count} {status}", _STYLES[status]) for status, count in counts if count)
 
 
 def print_exposition(exposition: Exposition, console: Console) -> None:
@@ -88,17 +102,19 @@ def print_exposition(exposition: Exposition, console: Console) -> None:
         for name, value in op.conventions.items():
             _paragraph(f"{name}: {value}", console)
     _heading("Definition", console)
-    _definitions(op.program.steps, console)
-    _heading("Vector-Jacobian product: derived, simplified, proved equal to the derived one", console)
-    _definitions(exposition.gradient, console)
+    _definitions(exposition.definition, console)
+    if op.differentiable:
+        _heading(f"Vector-Jacobian product: {exposition.how}", console)
+        _definitions(exposition.gradient, console)
     for choice in exposition.choices:
         _paragraph(
             f"chosen for its cost: {text(choice.step.target)} as above takes {polynomial(choice.flops)} operations, "
             f"the equal form {text(choice.other)} takes {polynomial(choice.other_flops)}",
             console,
         )
-    _heading("Jacobian-vector product", console)
-    _definitions(exposition.tangent, console)
+    if op.differentiable:
+        _heading("Jacobian-vector product", console)
+        _definitions(exposition.tangent, console)
     _heading("Cost", console)
     for name, flops, elements in exposition.costs:
         _paragraph(f"{name}: {polynomial(flops)} operations; {polynomial(elements)} numbers moved", console)
@@ -128,10 +144,10 @@ def _paragraph(words: str, console: Console) -> None:
     _indented(Text(words), 4, console)
 
 
-def _definitions(steps: Sequence[Def], console: Console) -> None:
+def _definitions(steps: Sequence[Line], console: Console) -> None:
     for step in steps:
         line = Text(str(step))
-        note = ", ".join(part for part in (step.note, step.label) if part)
+        note = ", ".join(part for part in (step.note, step.label if isinstance(step, Def) else "") if part)
         if note:
             line.append(f"    {note}", "dim")
         _indented(line, 4, console)
@@ -145,7 +161,7 @@ def _statement(proof: StatementProof, console: Console) -> None:
     _indented(head, 4, console)
     for claim in proof.claims:
         _claim(claim, console)
-    for row in _detail(result):
+    for row in detail(result):
         _indented(Text(row), 10, console)
     console.print()
 
@@ -153,7 +169,7 @@ def _statement(proof: StatementProof, console: Console) -> None:
 def _claim(claim: ClaimProof, console: Console) -> None:
     for number, line in enumerate(claim.lines):
         sign = "" if number == 0 else "= " if line.follows else "≟ "
-        ending = " ≥ 0" if claim.nonnegative and line is claim.lines[-1] else ""
+        ending = f" {claim.bound}" if claim.bound is not None and line is claim.lines[-1] else ""
         row = Text(f"{sign}{text(line.expr)}{ending}")
         if line.reason:
             row.append(f"    {line.reason}", "dim italic")

@@ -118,13 +118,14 @@ def _agree(q: Any, k: Any, v: Any, do: Any) -> None:
     import numpy as np
 
     from ..reference import attention as reference
+    from ..reference.bounds.attention import attention_bound, attention_vjp_bound
 
     precision = {"compute": (53, -1022, float(np.finfo(np.float64).max))}
     output, _, *gradients, _ = reference.attention_value_and_vjp(q, k, v, do)
     expected = (output, *gradients)
     bounds = (
-        reference.attention_bound(q, k, v, precision=precision)[0],
-        *reference.attention_vjp_bound(q, k, v, do, precision=precision)[:3],
+        attention_bound(q, k, v, precision=precision)[0],
+        *attention_vjp_bound(q, k, v, do, precision=precision)[:3],
     )
     flat, flat_do = q[:, :, 0], do[:, :, 0]
     for results in (

@@ -14,18 +14,16 @@ import numpy as np
 import torch
 
 from ..reference import attention as reference
+from ..reference.bounds.attention import attention_bound, attention_vjp_bound
 from .cases import AttentionCase, attention_cases
 from .contracts import Operation
 from .laws_attention import ATTENTION_LAWS
 from .overflow import spoiled_rows, without_bound
-from .problems import AnyArray, Problem, Values, laid_out
+from .problems import OUTPUT, AnyArray, Problem, Values, laid_out, only
 from .profiles import Precision
 from .rounding import sum_error
-from .values import COTANGENTS, REGIMES, Array
+from .values import COTANGENTS, EMPTIED, KEPT, REGIMES, Array
 
-# Probability that a random mask keeps an entry, and that it empties a row.
-_KEPT = 0.7
-_EMPTIED = 0.3
 # What an additive mask writes where a boolean one is false: far below every score, and finite in float16.
 _BLOCKED = -1e4
 
@@ -52,12 +50,12 @@ def build(case: AttentionCase, dtype: torch.dtype) -> Problem:
         options["enable_gqa"] = True
     return Problem(
         arrays=MappingProxyType(arrays),
-        positional=3,
+        positional=("query", "key", "value"),
         layouts=MappingProxyType(layouts),
         options=MappingProxyType(options),
         requires_grad=case.requires_grad,
-        cotangent=cotangent,
-        cotangent_layout=case.cotangent_layout,
+        cotangents=MappingProxyType({OUTPUT: cotangent}),
+        cotangent_layouts=MappingProxyType({OUTPUT: case.cotangent_layout}),
     )
 
 
@@ -76,9 +74,9 @@ def _mask(case: AttentionCase, rng: np.random.Generator, dtype: torch.dtype) -> 
     shape = tuple(size if axis in case.mask_span else 1 for axis, size in zip("bhqk", full, strict=True))
     keep = np.ones(shape, np.bool_)
     if case.mask_pattern in ("random", "some rows"):
-        keep = rng.random(shape) < _KEPT
+        keep = rng.random(shape) < KEPT
     if case.mask_pattern == "some rows":
-        keep &= rng.random((*shape[:-1], 1)) >= _EMPTIED
+        keep &= rng.random((*shape[:-1], 1)) >= EMPTIED
     if case.mask_pattern == "padding":
         keep = np.broadcast_to(np.arange(shape[-1]) < rng.integers(shape[-1] + 1, size=(*shape[:-2], 1, 1)), shape)
     if case.mask_pattern == "all":
@@ -133,7 +131,7 @@ def _is_empty(problem: Problem) -> bool:
 
 def _nothing(problem: Problem) -> Values:
     gradients = {name: np.zeros(problem.arrays[name].shape) for name in problem.requires_grad}
-    return Values(np.zeros(problem.cotangent.shape), gradients)
+    return only(np.zeros(problem.cotangent.shape), gradients)
 
 
 def _chosen(problem: Problem, gradients: dict[str, Array]) -> dict[str, Array]:
@@ -158,13 +156,13 @@ def expected(problem: Problem) -> Values:
     arguments = reference_arguments(problem)
     output = reference.attention(**arguments)[0].reshape(problem.cotangent.shape)
     if not problem.requires_grad:
-        return Values(output, {})
+        return only(output, {})
     dq, dk, dv, dbias = reference.attention_vjp(do=_grouped_cotangent(problem), **arguments)
     gradients = {"query": dq, "key": dk, "value": dv}
     if "attn_mask" in problem.requires_grad and dbias is not None:
         terms = dbias.reshape(_scores_shape(problem))
         gradients["attn_mask"] = terms.sum(_broadcast_axes(problem, terms))
-    return Values(output, _chosen(problem, gradients))
+    return only(output, _chosen(problem, gradients))
 
 
 def bound(problem: Problem, precision: Precision) -> Values:
@@ -179,11 +177,11 @@ def bound(problem: Problem, precision: Precision) -> Values:
 def _stated_bound(problem: Problem, precision: Precision) -> Values:
     """The bound by the reference, for which a masked score does not exist."""
     arguments = reference_arguments(problem)
-    output = reference.attention_bound(**arguments, precision=precision)[0].reshape(problem.cotangent.shape)
+    output = attention_bound(**arguments, precision=precision)[0].reshape(problem.cotangent.shape)
     if not problem.requires_grad:
-        return Values(output, {})
+        return only(output, {})
     do = _grouped_cotangent(problem)
-    dq, dk, dv, dbias = reference.attention_vjp_bound(do=do, **arguments, precision=precision)
+    dq, dk, dv, dbias = attention_vjp_bound(do=do, **arguments, precision=precision)
     gradients = {"query": dq, "key": dk, "value": dv}
     if "attn_mask" in problem.requires_grad and dbias is not None:
         errors = dbias.reshape(_scores_shape(problem))
@@ -196,7 +194,7 @@ def _stated_bound(problem: Problem, precision: Precision) -> Values:
                 terms, errors, axes, precision.get("accumulate", compute), precision.get("dbias", compute)
             )
         gradients["attn_mask"] = errors
-    return Values(output, _chosen(problem, gradients))
+    return only(output, _chosen(problem, gradients))
 
 
 def _grouped_cotangent(problem: Problem) -> Array:

@@ -7,7 +7,7 @@ A case holds names and small integers only, so that it prints as code, shrinks f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from math import prod
 from typing import Any, Literal, TypeVar
@@ -21,18 +21,18 @@ _T = TypeVar("_T")
 
 # Around the block sizes that kernels use; the small ones most often, because most faults show there and shrinking
 # ends there.
-_SHORT = (1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17)
+SHORT = (1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17)
 _MEDIUM = (31, 32, 33, 53)
 _LONG = (63, 64, 65, 97, 127, 128, 129)
-_LENGTHS = _SHORT * 3 + _MEDIUM * 2 + _LONG
-_ROW_LENGTHS = (*_LENGTHS, 257, 1000)
+LENGTHS = SHORT * 3 + _MEDIUM * 2 + _LONG
+_ROW_LENGTHS = (*LENGTHS, 257, 1000)
 # With an empty sequence now and then.
-_SEQUENCES = (*_LENGTHS, 0, 0)
-_HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
+_SEQUENCES = (*LENGTHS, 0, 0)
+HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
 # Scores and probabilities of one case: keeps the reference and its bound to some milliseconds.
 _SCORE_LIMIT = 1 << 15
 _ROW_ELEMENT_LIMIT = 1 << 13
-_SEEDS = 1 << 20
+SEEDS = 1 << 20
 
 MASKS = ("none", "boolean", "additive", "additive with -inf")
 # Which of [batch, heads, queries, keys] a mask spans; it is broadcast along the others.
@@ -81,24 +81,28 @@ class AttentionCase:
     seed: int = 0
 
 
-def case_code(case: RowCase | AttentionCase) -> str:
+def case_code(case: Any) -> str:
     """The case as Python code, fields at their defaults left out."""
-    shown = (f"{f.name}={getattr(case, f.name)!r}" for f in fields(case) if getattr(case, f.name) != f.default)
+    shown = (f"{f.name}={getattr(case, f.name)!r}" for f in fields(case) if getattr(case, f.name) != _default(f))
     return f"{type(case).__name__}({', '.join(shown)})"
 
 
+def _default(of: Field[Any]) -> Any:
+    return of.default if of.default_factory is MISSING else of.default_factory()
+
+
 @cache
-def _choice(options: Sequence[_T]) -> st.SearchStrategy[_T]:
+def choice(options: Sequence[_T]) -> st.SearchStrategy[_T]:
     """One of the options, the first being the simplest; Hypothesis examines them all whenever it is given some."""
     return st.sampled_from(options)
 
 
-def _layout(cotangent: str = "") -> st.SearchStrategy[str]:
+def layout(cotangent: str = "") -> st.SearchStrategy[str]:
     names = tuple(LAYOUTS)
     if cotangent == "ones":
         # The cotangent of `output.sum()` has stride 0 everywhere.
         return st.just(EXPANDED)
-    return _choice(("contiguous",) * len(names) + names)
+    return choice(("contiguous",) * len(names) + names)
 
 
 @st.composite
@@ -108,40 +112,40 @@ def row_cases(draw: st.DrawFn, *, empty_rows: bool = True) -> RowCase:
     Args:
         empty_rows: the axis itself may have length 0 (log-sum-exp and softmax of nothing are the caller's choice).
     """
-    rank = draw(_choice((1, 2, 2, 2, 3, 3, 4)))
-    axis = draw(_choice(tuple(range(rank - 1, -1, -1))))
-    length = draw(_choice(_ROW_LENGTHS + ((0,) if empty_rows else ())))
+    rank = draw(choice((1, 2, 2, 2, 3, 3, 4)))
+    axis = draw(choice(tuple(range(rank - 1, -1, -1))))
+    length = draw(choice(_ROW_LENGTHS + ((0,) if empty_rows else ())))
     outer: list[int] = []
     for _ in range(rank - 1):
         room = _ROW_ELEMENT_LIMIT // max(1, length * prod(outer))
-        outer.append(draw(_choice(tuple(size for size in (*_SHORT, 33, 65, 0) if size <= max(room, 1)))))
+        outer.append(draw(choice(tuple(size for size in (*SHORT, 33, 65, 0) if size <= max(room, 1)))))
     shape = (*outer[:axis], length, *outer[axis:])
-    cotangent = draw(_choice(tuple(COTANGENTS)))
+    cotangent = draw(choice(tuple(COTANGENTS)))
     return RowCase(
         shape=shape,
         dim=axis if draw(st.booleans()) else axis - rank,
-        values=draw(_choice(tuple(REGIMES))),
+        values=draw(choice(tuple(REGIMES))),
         cotangent=cotangent,
-        layout=draw(_layout()),
-        cotangent_layout=draw(_layout(cotangent)),
-        requires_grad=draw(_choice((("input",),) * 7 + ((),))),
-        seed=draw(_choice(range(_SEEDS))),
+        layout=draw(layout()),
+        cotangent_layout=draw(layout(cotangent)),
+        requires_grad=draw(choice((("input",),) * 7 + ((),))),
+        seed=draw(choice(range(SEEDS))),
     )
 
 
 @st.composite
 def attention_cases(draw: st.DrawFn) -> AttentionCase:
     """Cases of scaled dot-product attention, options in conjunction; a mask and `is_causal` exclude each other."""
-    queries = draw(_choice(_SEQUENCES))
-    keys = queries if draw(_choice((False, False, True))) else draw(_choice(_SEQUENCES))
+    queries = draw(choice(_SEQUENCES))
+    keys = queries if draw(choice((False, False, True))) else draw(choice(_SEQUENCES))
     room = _SCORE_LIMIT // max(1, queries * keys)
-    kv_heads, group = draw(_choice(_heads(room)))
-    batch = draw(_choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))
-    head_dim = draw(_choice(_HEAD_DIMS))
-    mask = draw(_choice(("none", "causal", "none", "causal", *MASKS[1:])))
+    kv_heads, group = draw(choice(_heads(room)))
+    batch = draw(choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))
+    head_dim = draw(choice(HEAD_DIMS))
+    mask = draw(choice(("none", "causal", "none", "causal", *MASKS[1:])))
     masked = mask not in ("none", "causal")
-    cotangent = draw(_choice(tuple(COTANGENTS)))
-    regimes = _choice(tuple(REGIMES))
+    cotangent = draw(choice(tuple(COTANGENTS)))
+    regimes = choice(tuple(REGIMES))
     return AttentionCase(
         batch=batch,
         kv_heads=kv_heads,
@@ -149,19 +153,19 @@ def attention_cases(draw: st.DrawFn) -> AttentionCase:
         queries=queries,
         keys=keys,
         head_dim=head_dim,
-        value_dim=draw(_choice((head_dim,) * 5 + (1, 3, 8))),
+        value_dim=draw(choice((head_dim,) * 5 + (1, 3, 8))),
         causal=mask == "causal",
         mask=mask if masked else "none",
-        mask_span=draw(_choice(MASK_SPANS)) if masked else MASK_SPANS[0],
-        mask_pattern=draw(_choice(MASK_PATTERNS)) if masked else MASK_PATTERNS[0],
-        scale=draw(_choice((None,) * len(SCALES) + SCALES)),
+        mask_span=draw(choice(MASK_SPANS)) if masked else MASK_SPANS[0],
+        mask_pattern=draw(choice(MASK_PATTERNS)) if masked else MASK_PATTERNS[0],
+        scale=draw(choice((None,) * len(SCALES) + SCALES)),
         values=_three(draw, regimes),
         cotangent=cotangent,
-        layouts=_three(draw, _layout()),
-        mask_layout=draw(_layout()) if masked else "contiguous",
-        cotangent_layout=draw(_layout(cotangent)),
+        layouts=_three(draw, layout()),
+        mask_layout=draw(layout()) if masked else "contiguous",
+        cotangent_layout=draw(layout(cotangent)),
         requires_grad=draw(_gradient_subset(additive=mask.startswith("additive"))),
-        seed=draw(_choice(range(_SEEDS))),
+        seed=draw(choice(range(SEEDS))),
     )
 
 
@@ -181,4 +185,4 @@ def _gradient_subset(*, additive: bool) -> st.SearchStrategy[tuple[str, ...]]:
     names = ATTENTION_INPUTS[:subset]
     everything = [names] * (1 << (subset - 1))
     subsets = [tuple(name for bit, name in enumerate(names) if chosen >> bit & 1) for chosen in range(1 << subset)]
-    return _choice((*everything, *sorted(subsets, key=len)))
+    return choice((*everything, *sorted(subsets, key=len)))

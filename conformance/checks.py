@@ -6,19 +6,26 @@ import numpy as np
 import torch
 
 from .compare import Finding, compare, merged, same_bits
-from .contracts import Check, Trial
-from .execution import execute, uninitialised_memory_is_nan
-from .problems import array
+from .contracts import Check, Operation, Trial
+from .execution import cotangent_name, execute, uninitialised_memory_is_nan
+from .problems import array, shown
 from .profiles import Profile
 
 FORWARD = "forward"
 GRADIENT = "gradient"
+DETERMINISTIC_GRADIENT = "deterministic gradient"
 
 
 def _forward(trial: Trial, profile: Profile) -> Finding | None:
     if trial.run.failure:
         return _broken(trial.run.failure)
-    return compare("output", trial.output, trial.expected.output, trial.bound(profile).output)
+    bound = trial.bound(profile)
+    return merged(
+        [
+            compare(shown(name), actual, trial.expected.outputs[name], bound.outputs[name])
+            for name, actual in trial.outputs.items()
+        ]
+    )
 
 
 def _gradient(trial: Trial, profile: Profile) -> Finding | None:
@@ -37,9 +44,10 @@ def _gradient(trial: Trial, profile: Profile) -> Finding | None:
 
 def _inputs_unchanged(trial: Trial, profile: Profile) -> Finding | None:
     run = trial.run
-    before = dict(trial.problem.arrays) | {"cotangent": trial.problem.cotangent}
+    before = dict(trial.problem.arrays)
+    before |= {cotangent_name(name): x for name, x in trial.problem.cotangents.items()}
     findings: list[Finding] = []
-    for name, x in (dict(run.inputs) | {"cotangent": run.cotangent}).items():
+    for name, x in run.given.items():
         finding = same_bits(f"{name} after the call", array(x), before[name].astype(np.float64))
         if finding.failure is None and x._version != run.versions[name]:
             finding = _broken(f"{name}: written to during the call (version {run.versions[name]} to {x._version})")
@@ -48,9 +56,14 @@ def _inputs_unchanged(trial: Trial, profile: Profile) -> Finding | None:
 
 
 def _deterministic(trial: Trial, profile: Profile) -> Finding | None:
-    if trial.run.output is None or trial.again.output is None:
+    if not (trial.run.outputs and trial.again.outputs):
         return None
-    return same_bits("output of a second call", array(trial.again.output), trial.output)
+    return merged(
+        [
+            same_bits(f"{shown(name)} of a second call", array(output), trial.outputs[name])
+            for name, output in trial.again.outputs.items()
+        ]
+    )
 
 
 def _deterministic_gradient(trial: Trial, profile: Profile) -> Finding | None:
@@ -88,6 +101,12 @@ COMMON_CHECKS = (
     Check("inputs unchanged", _inputs_unchanged, bounded=False),
     Check("deterministic", _deterministic, bounded=False),
     # Atomic additions make the gradients of many correct kernels vary from run to run.
-    Check("deterministic gradient", _deterministic_gradient, bounded=False, severity="warning"),
+    Check(DETERMINISTIC_GRADIENT, _deterministic_gradient, bounded=False, severity="warning"),
     Check("output fully written", _fully_written, bounded=False),
 )
+
+
+def checks_of(operation: Operation) -> tuple[Check, ...]:
+    """Everything that an implementation of an operation is held to."""
+    without = () if operation.differentiable else (GRADIENT, DETERMINISTIC_GRADIENT)
+    return tuple(check for check in COMMON_CHECKS + operation.laws if check.name not in without)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from .compare import Finding
 from .execution import Run, execute
 from .problems import DTYPES, Problem, Values, array
-from .profiles import REFERENCE_PRECISION, Precision, Profile
+from .profiles import REFERENCE_PRECISION, Ladder, Precision, Profile, default_profiles
 from .targets import Target
 from .values import Array
 
@@ -29,9 +29,11 @@ class Operation:
         smallest: the case of the first, trivial call.
         signature: names passed by position, and every keyword of the calling convention with a default.
         build: a case as numbers of a dtype.
-        reference: output and the gradients of `problem.requires_grad`, in float64.
+        reference: outputs and the gradients of `problem.requires_grad`, in float64.
         bound: the bound on the error of each of those at a precision.
         laws: the operation's own checks, besides those of every operation.
+        profiles: the precision profiles that implementations are held to.
+        differentiable: whether any input has a gradient.
     """
 
     name: str
@@ -42,10 +44,12 @@ class Operation:
     reference: Callable[[Problem], Values]
     bound: Callable[[Problem, Precision], Values]
     laws: tuple[Check, ...]
+    profiles: Ladder = default_profiles
+    differentiable: bool = True
 
 
 def allowance(operation: Operation, problem: Problem, profile: Profile, dtype: str) -> Values:
-    """How far each element of output and gradients may be from the reference.
+    """How far each element of outputs and gradients may be from the reference.
 
     In float64 the reference is no more accurate than the target, so its own error is allowed too; for the narrower
     dtypes that error is below the bound's allowance for second-order effects.
@@ -54,7 +58,10 @@ def allowance(operation: Operation, problem: Problem, profile: Profile, dtype: s
     if dtype != "float64":
         return bound
     own = operation.bound(problem, REFERENCE_PRECISION)
-    return Values(bound.output + own.output, {name: x + own.gradients[name] for name, x in bound.gradients.items()})
+    return Values(
+        {name: x + own.outputs[name] for name, x in bound.outputs.items()},
+        {name: x + own.gradients[name] for name, x in bound.gradients.items()},
+    )
 
 
 class OtherCallFailed(Exception):
@@ -87,10 +94,15 @@ class Trial:
         return execute(self.target, self.problem, self.dtype, self.device)
 
     @cached_property
+    def outputs(self) -> dict[str, Array]:
+        """The outputs of the call as float64 arrays."""
+        return {name: array(output) for name, output in self.run.outputs.items()}
+
+    @property
     def output(self) -> Array:
-        """The output of the call as a float64 array."""
-        assert self.run.output is not None
-        return array(self.run.output)
+        """The output of an operation that has one."""
+        (output,) = self.outputs.values()
+        return output
 
     @cached_property
     def gradients(self) -> dict[str, Array]:
@@ -99,7 +111,7 @@ class Trial:
 
     @cached_property
     def expected(self) -> Values:
-        """Output and gradients of the reference."""
+        """Outputs and gradients of the reference."""
         return self.operation.reference(self.problem)
 
     @cached_property
@@ -107,7 +119,7 @@ class Trial:
         return {}
 
     def bound(self, profile: Profile) -> Values:
-        """The bound on the error of each element of output and gradients."""
+        """The bound on the error of each element of outputs and gradients."""
         if profile.name not in self._bounds:
             self._bounds[profile.name] = self.bound_of(self.problem, profile)
         return self._bounds[profile.name]
@@ -116,16 +128,28 @@ class Trial:
         """The same for another call."""
         return allowance(self.operation, problem, profile, self.dtype)
 
-    def evaluate(self, problem: Problem) -> Array | None:
-        """The target's output for another call, or None where it refuses that call.
+    def evaluate_all(self, problem: Problem) -> dict[str, Array] | None:
+        """The target's outputs for another call, or None where it refuses that call.
 
         Raises:
-            OtherCallFailed: the target gives no well-formed output for it.
+            OtherCallFailed: the target gives no well-formed outputs for it.
         """
         run = execute(self.target, problem.without_gradient(), self.dtype, self.device)
         if run.failure:
             raise OtherCallFailed(run.failure)
-        return None if run.output is None else array(run.output)
+        return None if run.refusal is not None else {name: array(output) for name, output in run.outputs.items()}
+
+    def evaluate(self, problem: Problem) -> Array | None:
+        """The same for an operation that has one output.
+
+        Raises:
+            OtherCallFailed: as `evaluate_all`.
+        """
+        outputs = self.evaluate_all(problem)
+        if outputs is None:
+            return None
+        (output,) = outputs.values()
+        return output
 
 
 @dataclass(frozen=True)

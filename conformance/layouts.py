@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
-from .values import Array
+from .values import AnyArray
 
 Layout = Callable[[torch.Tensor], torch.Tensor]
 
@@ -60,7 +60,8 @@ def _expanded(x: torch.Tensor) -> torch.Tensor:
 
 
 def _poisoned(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-    poison = float("nan") if like.is_floating_point() else True
+    # A position far out of every range, where there is no NaN: reading there raises, or reaches foreign memory.
+    poison = float("nan") if like.is_floating_point() else like.dtype == torch.bool or torch.iinfo(like.dtype).max
     return torch.full(shape, poison, dtype=like.dtype, device=like.device)
 
 
@@ -76,6 +77,6 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 )
 
 
-def constant_along_first_axis(x: Array) -> Array:
+def constant_along_first_axis(x: AnyArray) -> AnyArray:
     """`x` with its first slice everywhere along the first axis, which the expanded layout needs."""
     return np.broadcast_to(x[:1], x.shape).copy() if x.ndim and x.shape[0] else x

@@ -1,23 +1,28 @@
-"""The operations that a conformance run knows."""
+"""The operations that a conformance run knows: those of the catalogue, and those that users derive."""
 
 from __future__ import annotations
+
+from functools import cache
 
 from .attention import ATTENTION
 from .contracts import Operation
 from .rowwise import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
-from .targets import UsageError
 
+# Written by hand, in the calling conventions of PyTorch; every other contract is made from its derivation.
 OPERATIONS = (SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION)
 
 
+@cache
 def find_operation(name: str) -> Operation:
-    """The operation called `name`.
+    """The operation called `name`: one of the catalogue, or `path/file.py:operation`.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or a file has several operations and none is named.
     """
     for operation in OPERATIONS:
         if operation.name == name:
             return operation
-    known = ", ".join(operation.name for operation in OPERATIONS)
-    raise UsageError(f"operation {name!r} is not known; there are {known}")
+    # The engine is imported for those that need it.
+    from .derived import derived_contract
+
+    return derived_contract(name)

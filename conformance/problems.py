@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from .layouts import EXPANDED, LAYOUTS, constant_along_first_axis
+from .values import AnyArray as AnyArray  # part of this module's interface
 from .values import Array, representable
 
-AnyArray = npt.NDArray[Any]
+# What the output of an operation that has one is called.
+OUTPUT = "output"
 
 DTYPES: Mapping[str, torch.dtype] = {
     "float64": torch.float64,
@@ -25,22 +26,39 @@ DTYPES: Mapping[str, torch.dtype] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One call: tensor arguments as float64 or boolean arrays, how they are laid out, and the other arguments.
+    """One call: tensor arguments as arrays, how they are laid out, the other arguments, and what is pulled back.
 
-    Every number is exactly representable in the dtype under test.
+    Arrays are float64, boolean or int64. Every number is exactly representable in the dtype under test.
     """
 
     arrays: Mapping[str, AnyArray]
     """Tensor arguments by parameter name, in the order of the signature."""
-    positional: int
-    """How many of them are passed by position."""
+    positional: tuple[str, ...]
+    """The arguments, tensors or not, that are passed by position; the others are passed by keyword."""
     layouts: Mapping[str, str]
     options: Mapping[str, Any]
-    """The arguments that are not tensors, by keyword; an option at its default is left out."""
+    """The arguments that are not tensors; an option at its default is left out."""
     requires_grad: tuple[str, ...]
-    cotangent: Array
-    """Of the shape of the output."""
-    cotangent_layout: str
+    cotangents: Mapping[str, Array]
+    """By output, in order, each of the shape of its output."""
+    cotangent_layouts: Mapping[str, str]
+    pulled_back: tuple[str, ...] | None = None
+    """The outputs that a loss depends on, which alone have cotangents; None: all of them."""
+    unreached: frozenset[str] = frozenset()
+    """Inputs that require grad, and on which none of these outputs depends."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """What the reference wants to know of the call besides its arguments: the options drawn, the dtype."""
+
+    @property
+    def cotangent(self) -> Array:
+        """That of the output of an operation that has one."""
+        (cotangent,) = self.cotangents.values()
+        return cotangent
+
+    @property
+    def differentiated(self) -> tuple[str, ...]:
+        """The outputs that have cotangents."""
+        return tuple(self.cotangents) if self.pulled_back is None else self.pulled_back
 
     def with_arrays(self, **changed: AnyArray) -> Problem:
         """The same call with some tensor arguments replaced; a replaced one is laid out contiguously if it must be."""
@@ -51,8 +69,13 @@ class Problem:
         return replace(self, arrays={**self.arrays, **changed}, layouts=layouts)
 
     def with_cotangent(self, cotangent: Array) -> Problem:
-        """The same call with another cotangent, contiguous; its shape is that of the output."""
-        return replace(self, cotangent=cotangent, cotangent_layout="contiguous")
+        """The same call of an operation with one output, with another cotangent, of the shape of the output."""
+        (name,) = self.cotangents
+        return self.with_cotangents({name: cotangent})
+
+    def with_cotangents(self, cotangents: Mapping[str, Array]) -> Problem:
+        """The same call with other cotangents, contiguous; their shapes are those of the outputs."""
+        return replace(self, cotangents=cotangents, cotangent_layouts=dict.fromkeys(cotangents, "contiguous"))
 
     def without_gradient(self) -> Problem:
         """The same call with no input that requires grad."""
@@ -61,22 +84,42 @@ class Problem:
 
 @dataclass(frozen=True)
 class Values:
-    """An output and its gradients as float64 arrays: of the reference, or as bounds on the error of each element."""
+    """Outputs and gradients as float64 arrays: of the reference, or as bounds on the error of each element."""
 
-    output: Array
+    outputs: Mapping[str, Array]
     gradients: Mapping[str, Array]
+
+    @property
+    def output(self) -> Array:
+        """The output of an operation that has one."""
+        (output,) = self.outputs.values()
+        return output
+
+
+def only(output: Array, gradients: Mapping[str, Array]) -> Values:
+    """The values of an operation that has one output."""
+    return Values({OUTPUT: output}, gradients)
+
+
+def shown(output: str) -> str:
+    """An output as a message calls it."""
+    return output if output == OUTPUT else f"output {output}"
 
 
 def laid_out(x: Array, layout: str, dtype: torch.dtype) -> Array:
     """`x` rounded to `dtype`, with the equal values that its layout needs."""
-    rounded = representable(x, dtype)
-    return constant_along_first_axis(rounded) if layout == EXPANDED else rounded
+    return alike(representable(x, dtype), layout)
+
+
+def alike(x: AnyArray, layout: str) -> AnyArray:
+    """`x` with the equal values that its layout needs."""
+    return constant_along_first_axis(x) if layout == EXPANDED else x
 
 
 def tensor(x: AnyArray, layout: str, dtype: torch.dtype, device: str) -> torch.Tensor:
-    """A fresh tensor in memory of its own; a boolean array stays boolean."""
+    """A fresh tensor in memory of its own; an array of booleans or of positions keeps its type."""
     made = torch.from_numpy(np.array(x))
-    return LAYOUTS[layout](made.to(device) if x.dtype == np.bool_ else made.to(device=device, dtype=dtype))
+    return LAYOUTS[layout](made.to(device=device, dtype=dtype) if made.is_floating_point() else made.to(device))
 
 
 def array(x: torch.Tensor) -> Array:

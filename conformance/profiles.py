@@ -6,7 +6,7 @@ names the one that was used and the tightest that was met.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -39,6 +39,9 @@ FLOAT16 = _ieee(11, 15)
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {"float64": FLOAT64, "float32": FLOAT32, "bfloat16": BFLOAT16, "float16": FLOAT16}
 )
+
+# The dtypes in which what is stored matters, not only what is computed.
+HALVES = ("bfloat16", "float16")
 
 Precision = Mapping[str, Format]
 
@@ -124,6 +127,9 @@ CUDA_PROFILES: Mapping[str, tuple[Profile, ...]] = MappingProxyType(
     }
 )
 
+Ladder = Callable[[str, str], tuple[Profile, ...]]
+"""The profiles for a dtype on a device, from the tightest to the loosest; each allows what those before it allow."""
+
 # The reference itself is computed in float64.
 REFERENCE_PRECISION: Precision = MappingProxyType({"compute": FLOAT64, "accumulate": FLOAT64})
 
@@ -133,13 +139,13 @@ def default_profiles(dtype: str, device: str) -> tuple[Profile, ...]:
     return (CUDA_PROFILES if device.startswith("cuda") else CPU_PROFILES)[dtype]
 
 
-def find_profile(name: str, dtype: str, device: str) -> Profile:
-    """The default profile of a dtype that is called `name`.
+def find_profile(name: str, dtype: str, device: str, profiles: Ladder = default_profiles) -> Profile:
+    """The profile of a dtype that is called `name`.
 
     Raises:
         UsageError: there is none.
     """
-    ladder = default_profiles(dtype, device)
+    ladder = profiles(dtype, device)
     for profile in ladder:
         if profile.name == name:
             return profile

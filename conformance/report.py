@@ -14,7 +14,6 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from .profiles import find_profile
 from .verdict import CheckResult, Verdict
 
 _STYLES = {"passed": "green", "failed": "bold red", "warning": "yellow", "not run": "dim"}
@@ -101,9 +100,8 @@ def _dtype_notes(verdict: Verdict, dtype: str, checks: list[CheckResult]) -> Ite
     if use is None:
         yield f"{dtype}: not run: {checks[0].reason}", "yellow"
         return
-    shown = find_profile(use.met or use.held_to, dtype, verdict.device)
-    stood = f"meets profile {shown.name}" if use.met else f"does not meet profile {shown.name}"
-    yield f"{dtype}: {stood} ({shown.description})", "dim"
+    stood = f"meets profile {use.met}" if use.met else f"does not meet profile {use.held_to}"
+    yield f"{dtype}: {stood} ({use.description})", "dim"
     if taken is not None and taken.refused:
         refused = f"refused {taken.refused:,} of {taken.drawn:,} cases drawn; the first: {taken.first_refusal}"
         yield f"{dtype}: {refused}", "yellow"

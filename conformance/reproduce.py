@@ -5,12 +5,16 @@ The script needs PyTorch, Lemmata and the target, and nothing else from the run 
 
 from __future__ import annotations
 
+from keyword import iskeyword
+from typing import Any
+
 import numpy as np
 
 from .cases import case_code
 from .checks import FORWARD, GRADIENT
 from .contracts import Check, FailedTrial, Trial
-from .problems import AnyArray, Problem
+from .problems import OUTPUT, AnyArray, Problem
+from .profiles import default_profiles
 
 # Beyond so many numbers a tensor is taken from the case instead of being written out.
 _LITERAL_LIMIT = 64
@@ -31,7 +35,9 @@ def reproduction(target: str, check: Check, failed: FailedTrial) -> str:
     if check.statement is not None:
         comments.append(f"The law is statement {check.statement}.")
     run = trial.run
+    # A loss that one of the inputs does not reach is left to `recheck`.
     comparable = run.gradient_failure is None and (run.failure is None or run.error is not None)
+    comparable = comparable and not (check.name == GRADIENT and trial.problem.unreached)
     if check.name == FORWARD and comparable:
         body = _comparison(target, failed, trial.problem.without_gradient())
     elif check.name == GRADIENT and comparable:
@@ -57,7 +63,7 @@ def _recheck(target: str, check: Check, failed: FailedTrial) -> list[str]:
         ),
     ]
     return [
-        f"from lemmata.conformance.cases import {type(trial.case).__name__}",
+        _import_of(trial.case),
         "from lemmata.conformance.rerun import recheck",
         "",
         f"case = {case_code(trial.case)}",
@@ -67,29 +73,71 @@ def _recheck(target: str, check: Check, failed: FailedTrial) -> list[str]:
     ]
 
 
+def _import_of(case: Any) -> str:
+    return f"from {type(case).__module__} import {type(case).__name__}"
+
+
+# Names that the script has another use for.
+# fmt: off
+_TAKEN = frozenset(
+    {
+        "case", "operation", "problem", "profile", "expected", "allowed", "target", "output", "outputs", "actual",
+        "finding", "gradients", "gradient", "bound", "wanted", "name", "torch", "np", "compare", "allowance",
+        "find_operation", "find_profile", "load_target", "LAYOUTS", "print", "zip", "list",
+    }
+)
+# fmt: on
+
+
+def _variable(name: str) -> str:
+    """The variable that holds an argument of the target."""
+    return f"{name}_" if name in _TAKEN or iskeyword(name) else name
+
+
+def _cotangent(output: str) -> str:
+    """The variable that holds the cotangent of an output."""
+    return "cotangent" if output == OUTPUT else f"cotangent_of_{output}"
+
+
 def _comparison(target: str, failed: FailedTrial, problem: Problem) -> list[str]:
     trial = failed.trial
-    kind = type(trial.case).__name__
-    names = list(problem.arrays)
     tensors = [
-        _tensor(name, problem.arrays[name], problem.layouts[name], trial, f"problem.arrays[{name!r}]") for name in names
+        _tensor(_variable(name), x, problem.layouts[name], trial, f"problem.arrays[{name!r}]")
+        for name, x in problem.arrays.items()
     ]
     if problem.requires_grad:
-        tensors.append(_tensor("cotangent", problem.cotangent, problem.cotangent_layout, trial, "problem.cotangent"))
-    tensors += [f"{name}.requires_grad_()" for name in problem.requires_grad]
-    arguments = [*names[: problem.positional], *(f"{name}={name}" for name in names[problem.positional :])]
-    arguments += [f"{name}={value!r}" for name, value in problem.options.items()]
-    return [
-        *(["import numpy as np"] if any("np." in line for line in tensors) else []),
-        "import torch",
-        "",
-        f"from lemmata.conformance.cases import {kind}",
+        single = list(problem.cotangents) == [OUTPUT]
+        tensors += [
+            _tensor(
+                _cotangent(name),
+                problem.cotangents[name],
+                problem.cotangent_layouts[name],
+                trial,
+                "problem.cotangent" if single else f"problem.cotangents[{name!r}]",
+            )
+            for name in problem.differentiated
+        ]
+    tensors += [f"{_variable(name)}.requires_grad_()" for name in problem.requires_grad]
+    given = {name: _variable(name) for name in problem.arrays}
+    given |= {name: repr(value) for name, value in problem.options.items()}
+    arguments = [given[name] for name in problem.positional]
+    arguments += [f"{name}={shown}" for name, shown in given.items() if name not in problem.positional]
+    imports = [
+        _import_of(trial.case),
         "from lemmata.conformance.compare import compare",
         "from lemmata.conformance.contracts import allowance",
         *(["from lemmata.conformance.layouts import LAYOUTS"] if any("LAYOUTS" in line for line in tensors) else []),
         "from lemmata.conformance.operations import find_operation",
         "from lemmata.conformance.profiles import find_profile",
         "from lemmata.conformance.targets import load_target",
+    ]
+    # The default ladder goes without saying.
+    ladder = "" if trial.operation.profiles is default_profiles else ", operation.profiles"
+    return [
+        *(["import numpy as np"] if any("np." in line for line in tensors) else []),
+        "import torch",
+        "",
+        *sorted(imports),
         "",
         "# What the target is given.",
         f"case = {case_code(trial.case)}",
@@ -98,13 +146,32 @@ def _comparison(target: str, failed: FailedTrial, problem: Problem) -> list[str]
         *tensors,
         "",
         "# What the reference gives in float64, and the derived bound on the error of each element.",
-        f"profile = find_profile({failed.profile.name!r}, {trial.dtype!r}, {trial.device!r})",
+        f"profile = find_profile({failed.profile.name!r}, {trial.dtype!r}, {trial.device!r}{ladder})",
         "expected = operation.reference(problem)",
         f"allowed = allowance(operation, problem, profile, {trial.dtype!r})",
         "",
         f"target = load_target({target!r})",
-        f"output = target({', '.join(arguments)})",
-        *(_gradients(problem) if problem.requires_grad else _OUTPUT),
+        *_judged(problem, ", ".join(arguments)),
+    ]
+
+
+def _judged(problem: Problem, arguments: str) -> list[str]:
+    """The call, and what is held against its outputs or, if there are any, its gradients."""
+    names = list(problem.cotangents)
+    single = names == [OUTPUT]
+    call = f"{'output' if single else 'outputs'} = target({arguments})"
+    if problem.requires_grad:
+        several = ", ".join(f"outputs[{names.index(name)}]" for name in problem.differentiated)
+        return [call, *_gradients(problem, "output" if single else f"[{several}]")]
+    if single:
+        return [call, *_OUTPUT]
+    return [
+        call,
+        f"for name, output in zip({names!r}, outputs):",
+        "    actual, wanted, bound = output.double().cpu().numpy(), expected.outputs[name], allowed.outputs[name]",
+        "    print('output', name, actual, 'expected', wanted, 'allowed error', bound, sep='\\n')",
+        "    finding = compare(f'output {name}', actual, wanted, bound)",
+        "    assert finding.failure is None, finding.failure",
     ]
 
 
@@ -118,9 +185,13 @@ _OUTPUT = (
 )
 
 
-def _gradients(problem: Problem) -> list[str]:
+def _gradients(problem: Problem, output: str) -> list[str]:
+    inputs = ", ".join(map(_variable, problem.requires_grad))
+    cotangents = ", ".join(map(_cotangent, problem.differentiated))
+    if output != "output":
+        cotangents = f"[{cotangents}]"
     return [
-        f"gradients = torch.autograd.grad(output, [{', '.join(problem.requires_grad)}], cotangent)",
+        f"gradients = torch.autograd.grad({output}, [{inputs}], {cotangents})",
         f"for name, gradient in zip({list(problem.requires_grad)!r}, gradients):",
         "    actual, bound = gradient.double().cpu().numpy(), allowed.gradients[name]",
         "    wanted = expected.gradients[name]",
@@ -133,7 +204,7 @@ def _gradients(problem: Problem) -> list[str]:
 def _tensor(name: str, x: AnyArray, layout: str, trial: Trial, from_case: str) -> str:
     """A line that makes a tensor: of its numbers if they are few."""
     literal = 0 < x.size <= _LITERAL_LIMIT and bool(np.isfinite(x).all())
-    dtype = "" if x.dtype == np.bool_ else f", dtype=torch.{trial.dtype}"
+    dtype = f", dtype=torch.{trial.dtype}" if np.issubdtype(x.dtype, np.floating) else ""
     device = "" if trial.device == "cpu" else f", device={trial.device!r}"
     made = f"torch.tensor({x.tolist() if literal else from_case}{dtype}{device})"
     return f"{name} = {made}" if layout == "contiguous" else f"{name} = LAYOUTS[{layout!r}]({made})"

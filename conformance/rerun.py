@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import COMMON_CHECKS
+from .checks import checks_of
 from .compare import Finding
 from .contracts import Trial
 from .operations import find_operation
@@ -21,8 +21,8 @@ def recheck(
         UsageError: one of the names is not known, or the target cannot be loaded.
     """
     contract = find_operation(operation)
-    for candidate in COMMON_CHECKS + contract.laws:
+    for candidate in checks_of(contract):
         if candidate.name == check:
             trial = Trial(contract, load_target(target), case, dtype, device)
-            return candidate.apply(trial, find_profile(profile, dtype, device))
+            return candidate.apply(trial, find_profile(profile, dtype, device, contract.profiles))
     raise UsageError(f"check {check!r} is not one of {operation}")

@@ -9,11 +9,16 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from ..reference import softmax as reference
+from ..reference.bounds.log_softmax import log_softmax_bound, log_softmax_vjp_bound
+from ..reference.bounds.logsumexp import logsumexp_bound, logsumexp_vjp_bound
+from ..reference.bounds.softmax import softmax_bound, softmax_vjp_bound
+from ..reference.log_softmax import log_softmax, log_softmax_vjp
+from ..reference.logsumexp import logsumexp, logsumexp_vjp
+from ..reference.softmax import softmax, softmax_vjp
 from .cases import RowCase, row_cases
 from .contracts import Check, Operation
 from .laws_rowwise import LOG_SOFTMAX_LAWS, LOGSUMEXP_LAWS, SOFTMAX_LAWS
-from .problems import Problem, Values, laid_out
+from .problems import OUTPUT, Problem, Values, laid_out, only
 from .profiles import Precision
 from .saved_output import log_softmax_gradient_error, logsumexp_gradient_error
 from .values import COTANGENTS, REGIMES, Array
@@ -31,12 +36,12 @@ def _build(case: RowCase, dtype: torch.dtype, *, reduces: bool) -> Problem:
     cotangent = laid_out(COTANGENTS[case.cotangent](rng, shape), case.cotangent_layout, dtype)
     return Problem(
         arrays=MappingProxyType({"input": x}),
-        positional=1,
+        positional=("input",),
         layouts=MappingProxyType({"input": case.layout}),
         options=MappingProxyType({"dim": case.dim}),
         requires_grad=case.requires_grad,
-        cotangent=cotangent,
-        cotangent_layout=case.cotangent_layout,
+        cotangents=MappingProxyType({OUTPUT: cotangent}),
+        cotangent_layouts=MappingProxyType({OUTPUT: case.cotangent_layout}),
     )
 
 
@@ -50,7 +55,7 @@ def _evaluate(problem: Problem, forward: _Forward, backward: _Backward, *, reduc
     gradients: Mapping[str, Array] = {}
     if problem.requires_grad:
         gradients = {"input": np.moveaxis(backward(rows, dy) if rows.size else np.zeros(rows.shape), -1, dim)}
-    return Values(output if reduces else np.moveaxis(output, -1, dim), gradients)
+    return only(output if reduces else np.moveaxis(output, -1, dim), gradients)
 
 
 def _operation(
@@ -99,28 +104,28 @@ def _operation(
 
 SOFTMAX = _operation(
     "softmax",
-    reference.softmax,
-    reference.softmax_vjp,
-    reference.softmax_bound,
-    reference.softmax_vjp_bound,
+    softmax,
+    softmax_vjp,
+    softmax_bound,
+    softmax_vjp_bound,
     None,
     SOFTMAX_LAWS,
 )
 LOG_SOFTMAX = _operation(
     "log_softmax",
-    reference.log_softmax,
-    reference.log_softmax_vjp,
-    reference.log_softmax_bound,
-    reference.log_softmax_vjp_bound,
+    log_softmax,
+    log_softmax_vjp,
+    log_softmax_bound,
+    log_softmax_vjp_bound,
     log_softmax_gradient_error,
     LOG_SOFTMAX_LAWS,
 )
 LOGSUMEXP = _operation(
     "logsumexp",
-    reference.logsumexp,
-    reference.logsumexp_vjp,
-    reference.logsumexp_bound,
-    reference.logsumexp_vjp_bound,
+    logsumexp,
+    logsumexp_vjp,
+    logsumexp_bound,
+    logsumexp_vjp_bound,
     logsumexp_gradient_error,
     LOGSUMEXP_LAWS,
     reduces=True,

@@ -10,12 +10,12 @@ from importlib.metadata import version
 import torch
 
 from .cases import case_code
-from .checks import COMMON_CHECKS
+from .checks import checks_of
 from .contracts import Check, Operation
 from .execution import execute
 from .operations import find_operation
 from .problems import DTYPES
-from .profiles import Profile, default_profiles
+from .profiles import Profile
 from .reproduce import reproduction
 from .search import Search, Tally
 from .targets import Target, UsageError, check_signature, load_target, target_name
@@ -43,7 +43,7 @@ def conform(
     """Holds `target` to the reference, the error bound and the laws of `operation`.
 
     Args:
-        operation: the name of an operation (`softmax`, `log_softmax`, `logsumexp`, `attention`), or a contract.
+        operation: the name of an operation of the catalogue, `path/file.py:operation`, or a contract.
         target: `module:callable`, `path/file.py:callable`, or the callable.
         device: where the tensors are put, in PyTorch's notation.
         dtypes: of `float64`, `float32`, `bfloat16`, `float16`; all of them by default, those that the target does not
@@ -70,7 +70,7 @@ def conform(
     if examples < 1:
         raise UsageError(f"examples {examples}: at least 1 case is needed")
     check_signature(function, shown, *contract.signature)
-    ladders = _ladders(names, device, profile)
+    ladders = _ladders(contract, names, device, profile)
 
     with warnings.catch_warnings():
         # What an implementation warns of is not what it is judged by.
@@ -110,7 +110,7 @@ def conform(
 
 
 def _chosen_checks(operation: Operation, only: Sequence[str] | None) -> tuple[Check, ...]:
-    checks = COMMON_CHECKS + operation.laws
+    checks = checks_of(operation)
     if only is None:
         return checks
     known = [check.name for check in checks]
@@ -140,9 +140,11 @@ def _check_device(device: str) -> None:
         raise UsageError(f"device {device!r} cannot be used: {first}") from error
 
 
-def _ladders(dtypes: Sequence[str], device: str, profile: str | None) -> dict[str, tuple[Profile, ...]]:
+def _ladders(
+    operation: Operation, dtypes: Sequence[str], device: str, profile: str | None
+) -> dict[str, tuple[Profile, ...]]:
     """Per dtype, the profiles to try, from the tightest to the loosest allowed."""
-    ladders = {dtype: default_profiles(dtype, device) for dtype in dtypes}
+    ladders = {dtype: operation.profiles(dtype, device) for dtype in dtypes}
     if profile is None:
         return ladders
     named = {dtype: [p.name for p in ladder] for dtype, ladder in ladders.items()}
@@ -218,7 +220,9 @@ def _result(tally: Tally, dtype: str, target: str) -> CheckResult:
 
 def _profile_use(search: Search) -> ProfileUse:
     broken = any(t.failure is not None and t.check.bounded for t in search.tallies.values())
-    return ProfileUse(search.ladder[-1].name, None if broken else search.ladder[search.rung].name)
+    held_to, reached = search.ladder[-1], search.ladder[search.rung]
+    met = None if broken else reached.name
+    return ProfileUse(held_to.name, met, held_to.description if broken else reached.description)
 
 
 def _versions() -> dict[str, str]:

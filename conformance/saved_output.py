@@ -11,8 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..reference import softmax as reference
-from ..reference.generator.bound_helpers import SECOND_ORDER
+from ..reference.bounds.log_softmax import log_softmax_bound
+from ..reference.bounds.logsumexp import logsumexp_bound
+from ..reference.error_rules import SECOND_ORDER
+from ..reference.log_softmax import log_softmax
+from ..reference.logsumexp import logsumexp
 from .profiles import Precision
 from .rounding import exponential_error, half_ulp, unit_roundoff
 from .values import Array
@@ -25,7 +28,7 @@ def log_softmax_gradient_error(x: Array, dy: Array, precision: Precision) -> Arr
     """Bound on the error of dx = dy − exp(y) Σ dy, the sum along the last axis; x and dy of one shape."""
     compute = precision["compute"]
     u, tiny = unit_roundoff(compute), 2.0**compute.least_exponent
-    y, y_error = _saved(x, precision, "y", reference.log_softmax, reference.log_softmax_bound)
+    y, y_error = _saved(x, precision, "y", log_softmax, log_softmax_bound)
     p = np.exp(y)
     p_error = exponential_error(p, y_error + 2 * u * np.abs(y), compute)
     total = dy.sum(-1, keepdims=True)
@@ -41,7 +44,7 @@ def logsumexp_gradient_error(x: Array, dy: Array, precision: Precision) -> Array
     """Bound on the error of dx = dy·exp(x − y); dy has the shape of x without its last axis."""
     compute = precision["compute"]
     u, tiny = unit_roundoff(compute), 2.0**compute.least_exponent
-    y, y_error = (v[..., None] for v in _saved(x, precision, "lse", reference.logsumexp, reference.logsumexp_bound))
+    y, y_error = (v[..., None] for v in _saved(x, precision, "lse", logsumexp, logsumexp_bound))
     exponent = x - y
     p = np.exp(exponent)
     p_error = exponential_error(p, y_error + 3 * u * np.abs(exponent), compute)

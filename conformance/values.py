@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 Array = npt.NDArray[np.float64]
+AnyArray = npt.NDArray[Any]
 Regime = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
@@ -94,6 +96,19 @@ REGIMES: Mapping[str, Regime] = MappingProxyType(
 )
 
 
+def _counting(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(np.arange(shape[-1], dtype=np.float64), shape).copy()
+
+
+def _far(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    # Beyond these the angle of a rotation has no digits of its phase left in float32.
+    return 2.0**20 + _counting(rng, shape)
+
+
+# The places of tokens, for what is computed from them.
+PLACES: Mapping[str, Regime] = MappingProxyType({"counting": _counting, "far": _far})
+
+
 def _one_hot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     x = np.zeros(shape)
     if x.size:
@@ -113,6 +128,50 @@ COTANGENTS: Mapping[str, Regime] = MappingProxyType(
         "ones": _ones,
         "large": _large,
         "zeros": _zeros,
+    }
+)
+
+
+# Probability that a random mask keeps an entry, and that it empties a row.
+KEPT = 0.7
+EMPTIED = 0.3
+Mask = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.int64]
+
+
+def _some(rng: np.random.Generator, shape: tuple[int, ...]) -> Mask:
+    return rng.random(shape) < KEPT
+
+
+def _some_rows(rng: np.random.Generator, shape: tuple[int, ...]) -> Mask:
+    return np.asarray(_some(rng, shape) & (rng.random((*shape[:-1], 1)) >= EMPTIED))
+
+
+BOOLEANS: Mapping[str, Callable[[np.random.Generator, tuple[int, ...]], Mask]] = MappingProxyType(
+    {
+        "random": _some,
+        "some rows": _some_rows,
+        "true": lambda rng, shape: np.ones(shape, np.bool_),
+        "false": lambda rng, shape: np.zeros(shape, np.bool_),
+    }
+)
+
+
+def _anywhere(rng: np.random.Generator, shape: tuple[int, ...], size: int) -> Positions:
+    return rng.integers(size, size=shape)
+
+
+def _few(rng: np.random.Generator, shape: tuple[int, ...], size: int) -> Positions:
+    # Many duplicates, wherever they point.
+    return rng.integers(size, size=2)[rng.integers(2, size=shape)]
+
+
+POSITIONS: Mapping[str, Callable[[np.random.Generator, tuple[int, ...], int], Positions]] = MappingProxyType(
+    {
+        "random": _anywhere,
+        "few": _few,
+        "first": lambda rng, shape, size: np.zeros(shape, np.int64),
+        "last": lambda rng, shape, size: np.full(shape, size - 1, np.int64),
     }
 )
 

@@ -56,10 +56,14 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class ProfileUse:
-    """The profile that an implementation was held to in a dtype, and the tightest one that it met (None: none)."""
+    """The profile that an implementation was held to in a dtype, and the tightest one that it met (None: none).
+
+    `description` is of the one that it met or, if there is none, of the one that it was held to.
+    """
 
     held_to: str
     met: str | None
+    description: str
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ attention:
     S25  the two causal alignments agree for as many queries as keys;
     S26  a sliding window that is long enough is the causal mask;
     S27  ALiBi: only distances matter;
-    S28  the weights from the LSE alone.
+    S28  the weights from the LSE alone;
+    S29  the Hessian-vector product is symmetric.
 
 softcapped_attention:
     S1   convex blend;
@@ -268,6 +269,11 @@ def _gradients() -> tuple[Statement, ...]:
             conjuncts=(Equal(op.derived_jvp.inline(op.tangent(lse)[r, i]), value(total(j, p[r, i, j] * ts(j)))),),
         ),
         Statement("S16", "⟨JVP·t, c⟩ = ⟨t, VJP·c⟩", Equal(*op.adjoint_identity())),
+        Statement(
+            "S29",
+            "⟨s, H t⟩ = ⟨t, H s⟩ for the Hessian H of ⟨O, dO⟩ + ⟨LSE, dLSE⟩ in Q, K, V and the additive mask",
+            Equal(*op.hessian_symmetry()),
+        ),
     )
 
 
@@ -346,6 +352,8 @@ ATTENTION = Operation(
     _OUTPUTS,
     _CONVENTIONS,
     "Vaswani et al. 2017, (1); Dao 2023, algorithms 1 and 2",
+    second_order=True,
+    composable=True,
 )
 SOFTCAPPED = Operation(
     "softcapped_attention",

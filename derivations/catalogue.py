@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
@@ -19,7 +19,20 @@ from .calculus.operation import Operation
 from .calculus.program import ProgramError
 from .calculus.statement import Statement
 
-TOPICS = ("softmax", "attention")
+TOPICS = (
+    "softmax",
+    "attention",
+    "embedding",
+    "loss",
+    "norm",
+    "linear",
+    "optimizer",
+    "feedforward",
+    "positional",
+    "scaling",
+    "multihead",
+    "block",
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class Derivation:
         origin: where it is written, as a reader is told.
         path: the user's file; None if it is built in.
         complete: whether these are all operations of the file.
+        docstring: what the file says of itself.
     """
 
     name: str
@@ -38,6 +52,7 @@ class Derivation:
     operations: tuple[Operation, ...]
     path: Path | None = None
     complete: bool = True
+    docstring: str = ""
 
     def statements(self, operation: Operation) -> tuple[Statement, ...]:
         """The statements of one of its operations.
@@ -68,7 +83,7 @@ class Derivation:
 def topic(name: str) -> Derivation:
     """A built-in topic."""
     module = importlib.import_module(f".{name}", __package__)
-    return Derivation(name, f"derivations/{name}.py", module.OPERATIONS)
+    return Derivation(name, f"derivations/{name}.py", module.OPERATIONS, docstring=module.__doc__ or "")
 
 
 def find(names: Sequence[str]) -> list[Derivation]:
@@ -112,7 +127,7 @@ def _only(derivation: Derivation, chosen: str, name: str) -> Derivation:
             f"{suggestion(chosen, names)}"
         )
     complete = len(derivation.operations) == 1
-    return Derivation(derivation.name, derivation.origin, operations, derivation.path, complete)
+    return replace(derivation, operations=operations, complete=complete)
 
 
 def _file(place: str, name: str) -> Derivation:
@@ -123,4 +138,4 @@ def _file(place: str, name: str) -> Derivation:
     if not isinstance(found, tuple | list) or not found or not all(isinstance(op, Operation) for op in found):
         raise UsageError(f"{place!r} is no derivation: OPERATIONS is {found!r}, not a tuple of Operation")
     path = Path(place)
-    return Derivation(path.stem, path.name, tuple(found), path)
+    return Derivation(path.stem, path.name, tuple(found), path, docstring=module.__doc__ or "")

@@ -5,44 +5,66 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .calculus.expr import Expr
-from .calculus.latex import latex, latex_cost, latex_entry, latex_terms
+from .calculus.latex import latex, latex_cost, latex_entry, latex_name, latex_terms
 from .calculus.match import Replacement
 from .calculus.program import Def
-from .exposition import ClaimProof, Exposition, StatementProof
+from .calculus.typeset import GREEK
+from .exposition import Bound, ClaimProof, Exposition, Line, StatementProof
 
 # A line of the document holds about so many characters of LaTeX source; a longer sum is broken between its terms.
 LINE = 150
-_SPECIAL = {"–": "--", "\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"} | {c: rf"\{c}" for c in "&%$#_{}"}
+ARGUMENTS = 12  # of a call, on one line
+_SPECIAL = {"–": "--", "“": "``", "”": "''", "’": "'", "\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"} | {
+    c: rf"\{c}" for c in "&%$#_{}"
+}
 # What names of statements contain beyond the letters of LaTeX's own fonts.
 _SYMBOLS = {
     "Σ": r"\sum",
+    "∑": r"\sum",
+    "∏": r"\prod",
     "∘": r"\circ",
     "⟨": r"\langle ",
     "⟩": r"\rangle ",
-    "δ": r"\delta ",
+    "‖": r"\Vert ",
     "∂": r"\partial ",
     "∇": r"\nabla ",
-    "α": r"\alpha ",
-    "β": r"\beta ",
     "Δ": r"\Delta ",
-    "π": r"\pi ",
-    "ρ": r"\rho ",
+    "Φ": r"\Phi ",
+    "Ω": r"\Omega ",
+    "Γ": r"\Gamma ",
     "−": "-",
+    "±": r"\pm ",
     "≥": r"\ge ",
     "≤": r"\le ",
+    "≠": r"\ne ",
+    "≈": r"\approx ",
+    "∝": r"\propto ",
     "∞": r"\infty ",
     "·": r"\cdot ",
     "√": r"\surd ",
     "ᵀ": r"^{\mathsf T}",
-    "²": "^{2}",
     "½": r"\tfrac{1}{2}",
-    "₁": "_{1}",
-    "₂": "_{2}",
+    "⅓": r"\tfrac{1}{3}",
+    "¼": r"\tfrac{1}{4}",
     "↦": r"\mapsto ",
+    "→": r"\to ",
     "′": "'",
     "∈": r"\in ",
     "×": r"\times ",
+    "⊙": r"\odot ",
+    "…": r"\ldots ",
+    "⁻": "^{-}",
+    "₋": "_{-}",
+    "ᵅ": r"^{\alpha}",
+    "ᵝ": r"^{\beta}",
+    "ᵗ": "^{t}",
+    "ᵢ": "_{i}",
+    "ⱼ": "_{j}",
 }
+_SYMBOLS |= {letter: rf"\{spelled} " for spelled, letter in GREEK.items() if spelled != "eps"}
+_SYMBOLS |= {digit: f"^{{{k}}}" for k, digit in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+_SYMBOLS |= {digit: f"_{{{k}}}" for k, digit in enumerate("₀₁₂₃₄₅₆₇₈₉")}
+_SYMBOLS["δ"] = r"\delta "
 
 
 def document(expositions: Sequence[Exposition]) -> str:
@@ -64,14 +86,16 @@ def _section(exposition: Exposition) -> list[str]:
     lines = [rf"\section*{{{words(op.name)}}}", words(op.summary)]
     if op.source:
         lines += ["", rf"Source: {words(op.source)}."]
-    lines += ["", r"\subsection*{Definition}", *_definitions(op.program.steps)]
-    lines += [r"\subsection*{Vector-Jacobian product}", *_definitions(exposition.gradient)]
+    lines += ["", r"\subsection*{Definition}", *_definitions(exposition.definition)]
+    if op.differentiable:
+        lines += [r"\subsection*{Vector-Jacobian product}", *_definitions(exposition.gradient)]
     for choice in exposition.choices:
         lines.append(
             rf"Chosen: ${latex(choice.step.target)}$, at ${latex_cost(choice.flops)}$ operations, equals "
             rf"${latex(choice.other)}$, at ${latex_cost(choice.other_flops)}$."
         )
-    lines += [r"\subsection*{Jacobian-vector product}", *_definitions(exposition.tangent)]
+    if op.differentiable:
+        lines += [r"\subsection*{Jacobian-vector product}", *_definitions(exposition.tangent)]
     lines += [r"\subsection*{Cost}", r"\begin{itemize}"]
     lines += [
         rf"\item {words(name)}: ${latex_cost(flops)}$ operations, ${latex_cost(elements)}$ numbers moved"
@@ -83,9 +107,20 @@ def _section(exposition: Exposition) -> list[str]:
     return lines
 
 
-def _definitions(steps: Sequence[Def]) -> list[str]:
-    rows = [rf"{latex(step.target)} &= {_broken(step.value)}" for step in steps]
-    return _aligned(rows)
+def _definitions(steps: Sequence[Line]) -> list[str]:
+    return _aligned([_row(step) for step in steps])
+
+
+def _row(step: Line) -> str:
+    if isinstance(step, Def):
+        return rf"{latex(step.target)} &= {_broken(step.value)}"
+    given = [latex_name(b) if a == b else rf"{latex_name(a)} = {latex_name(b)}" for a, b in step.arguments]
+    note = rf" && \text{{{words(step.note)}}}" if step.note else ""
+    results = ", ".join(map(latex_name, step.results))
+    # A line may be broken after any of the arguments, of which there may be many.
+    lines = [", ".join(given[k : k + ARGUMENTS]) for k in range(0, len(given), ARGUMENTS)]
+    shown = ", \\\\\n&\\qquad ".join(lines)
+    return rf"{results} &= \operatorname{{{words(step.function)}}}({shown}){note}"
 
 
 def _statement(proof: StatementProof) -> list[str]:
@@ -100,7 +135,7 @@ def _claim(claim: ClaimProof) -> list[str]:
     rows: list[str] = []
     for number, line in enumerate(claim.lines):
         sign = "" if number == 0 else "={}" if line.follows else r"\stackrel{?}{=}{}"
-        ending = r" \ge 0" if claim.nonnegative and line is claim.lines[-1] else ""
+        ending = _bound(claim.bound) if claim.bound is not None and line is claim.lines[-1] else ""
         reason = rf" && \text{{{words(line.reason)}}}" if line.reason else ""
         rows.append(f"{sign}&{_broken(line.expr)}{ending}{reason}")
     lines = _aligned(rows)
@@ -112,6 +147,13 @@ def _claim(claim: ClaimProof) -> list[str]:
         primes = "'" * len(mark)
         lines.append(rf"A name with ${{}}{primes}$ has: {shown}. ")
     return [*lines, ""]
+
+
+def _bound(bound: Bound) -> str:
+    """The relation and its numbers, after a formula."""
+    numbers = ", ".join(map(latex, bound.numbers))
+    shown = rf"\left[{numbers}\right]" if len(bound.numbers) == 2 else numbers
+    return f" {_SYMBOLS[bound.relation]}{shown}"
 
 
 def _replacement(replacement: Replacement) -> str:

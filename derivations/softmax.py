@@ -21,7 +21,8 @@ softmax:
     S9   inverse temperature: softmax(βx) = softmax(x)^β, normalised;
     S10  online merge of two blocks;
     S11  the merge is associative;
-    S12  a block with z = 0 is its identity.
+    S12  a block with z = 0 is its identity;
+    S13  Hessian-vector product of ⟨p, dp⟩; it is symmetric.
 
 log_softmax:
     S1   shift invariance;
@@ -41,7 +42,8 @@ logsumexp:
     S6   Σ_i dx[i] = dlse, the conservation law of S1;
     S7   Hessian: diag(p) − ppᵀ;
     S8   the Hessian is positive semidefinite, as a sum of squares;
-    S9   two blocks merge into one.
+    S9   two blocks merge into one;
+    S10  Hessian-vector product: p ∘ (t − ⟨p, t⟩); it is symmetric.
 
 Notation
 --------
@@ -72,7 +74,6 @@ from .calculus.expr import (
     Dim,
     Expr,
     Index,
-    Larger,
     Subscript,
     Tensor,
     exp,
@@ -85,6 +86,7 @@ from .calculus.operation import Input, Operation
 from .calculus.program import Def, Program
 from .calculus.statement import Equal, NonNegative, Statement, Step
 from .calculus.symmetry import pairing
+from .softmax_blocks import Halves, association, merge, scalar, weight
 
 n = Dim("n")
 i, j, l = Index("i", n), Index("j", n), Index("l", n)  # noqa: E741 - l is the third index in the usual order
@@ -117,9 +119,14 @@ def _softmax_statements() -> tuple[Statement, ...]:
     shift, t, beta = Tensor("c"), Tensor("t"), Tensor("beta", (), "positive")
     dp, tx = op.cotangent(p), op.tangent(x)
     P = op.value(p[i])
-    halves = Split(n, Dim("n1"), Dim("n2"))
-    i1 = Index("i", halves.first)
-    m1, m2 = (halves.apply(op.value(m[()])) for _ in range(2))
+    halves = Halves(x, Split(n, Dim("n1"), Dim("n2")))
+    one, two = ((scalar(f"m{k}"), scalar(f"z{k}")) for k in (1, 2))
+    i1 = Index("i", halves.split.first)
+    m1, m2 = (halves.split.apply(op.value(m[()])) for _ in range(2))
+
+    def tangent(k: Index) -> Expr:
+        return op.value(p[k]) * (tx[k] - total(l, op.value(p[l]) * tx[l]))
+
     return (
         Statement(
             "S1",
@@ -186,72 +193,37 @@ def _softmax_statements() -> tuple[Statement, ...]:
             "S10",
             "online merge: with m = max(m₁, m₂) and z = z₁ e^(m₁−m) + z₂ e^(m₂−m), the first block is a₁ e^(m₁−m)/z",
             Equal(
-                halves.apply(P, {i: (1, i1)}),
-                exp(_half(halves, 1)[i1] - _half_max(halves, 1))
-                * exp(_half_max(halves, 1) - m1)
-                / (_merged(halves, m2)),
+                halves.split.apply(P, {i: (1, i1)}),
+                exp(halves.part(1)[i1] - halves.maximum(1)) * exp(halves.maximum(1) - m1) / halves.merged(m2),
             ),
         ),
         Statement(
             "S11",
             "the merge is associative: three blocks in either order give one maximum and one partition function",
-            Equal(*_association(0)),
-            conjuncts=(Equal(*_association(1)),),
+            Equal(*association(0)),
+            conjuncts=(Equal(*association(1)),),
         ),
         Statement(
             "S12",
             "a block with z = 0 is the identity of the merge: the total z e^m is unchanged",
-            Equal(_weight(_merge((_N("m1"), _N("z1")), (_N("m2"), ZERO))), _weight((_N("m1"), _N("z1")))),
-            conjuncts=(Equal(_weight(_merge((_N("m1"), ZERO), (_N("m2"), _N("z2")))), _weight((_N("m2"), _N("z2")))),),
+            Equal(weight(merge(one, (two[0], ZERO))), weight(one)),
+            conjuncts=(Equal(weight(merge((one[0], ZERO), two)), weight(two)),),
+        ),
+        Statement(
+            "S13",
+            "H tx = tp ∘ (dp − ⟨p, dp⟩) − p ⟨tp, dp⟩ for the Hessian H of ⟨p, dp⟩, with tp of S6; ⟨s, H t⟩ = ⟨t, H s⟩",
+            Equal(
+                op.hvp.inline(op.second(x)[i]),
+                tangent(i) * (dp[i] - total(j, op.value(p[j]) * dp[j])) - P * total(j, tangent(j) * dp[j]),
+            ),
+            conjuncts=(Equal(*op.hessian_symmetry()),),
         ),
     )
-
-
-State = tuple[Expr, Expr]
-
-
-def _N(name: str) -> Expr:
-    return Tensor(name)[()]
 
 
 def _plain(k: Subscript) -> Index:
     assert isinstance(k, Index)
     return k
-
-
-def _merge(left: State, right: State) -> State:
-    """Two (maximum, partition function) pairs into one (Milakov & Gimelshein 2018, algorithm 3)."""
-    top = Larger(left[0], right[0])
-    return top, left[1] * exp(left[0] - top) + right[1] * exp(right[0] - top)
-
-
-def _weight(state: State) -> Expr:
-    return state[1] * exp(state[0])
-
-
-def _association(which: int) -> tuple[Expr, Expr]:
-    one, two, three = ((_N(f"m{k}"), _N(f"z{k}")) for k in (1, 2, 3))
-    return _merge(_merge(one, two), three)[which], _merge(one, _merge(two, three))[which]
-
-
-def _half(halves: Split, which: int) -> Tensor:
-    return halves.tensor(x, 1 if which == 1 else 2)
-
-
-def _half_max(halves: Split, which: int) -> Expr:
-    index = Index("j", halves.first if which == 1 else halves.second)
-    return maximum(index, _half(halves, which)[index])
-
-
-def _half_sum(halves: Split, which: int) -> Expr:
-    index = Index("j", halves.first if which == 1 else halves.second)
-    return total(index, exp(_half(halves, which)[index] - _half_max(halves, which)))
-
-
-def _merged(halves: Split, top: Expr) -> Expr:
-    return _half_sum(halves, 1) * exp(_half_max(halves, 1) - top) + _half_sum(halves, 2) * exp(
-        _half_max(halves, 2) - top
-    )
 
 
 def _log_softmax_statements() -> tuple[Statement, ...]:
@@ -300,7 +272,7 @@ def _logsumexp_statements() -> tuple[Statement, ...]:
     op = LOGSUMEXP
     shift, t, v = Tensor("c"), Tensor("t"), Tensor("v", (n,))
     dlse, tx = op.cotangent(lse), op.tangent(x)
-    halves = Split(n, Dim("n1"), Dim("n2"))
+    halves = Halves(x, Split(n, Dim("n1"), Dim("n2")))
     P = SOFTMAX.value
 
     def hessian(row: Index, column: Index) -> Expr:
@@ -355,11 +327,18 @@ def _logsumexp_statements() -> tuple[Statement, ...]:
             "S9",
             "logsumexp of two blocks is the logsumexp of their logsumexps",
             Equal(
-                halves.apply(op.value(lse[()])),
-                log(
-                    exp(_half_max(halves, 1)) * _half_sum(halves, 1) + exp(_half_max(halves, 2)) * _half_sum(halves, 2)
-                ),
+                halves.split.apply(op.value(lse[()])),
+                log(exp(halves.maximum(1)) * halves.partition(1) + exp(halves.maximum(2)) * halves.partition(2)),
             ),
+        ),
+        Statement(
+            "S10",
+            "H tx = dlse · p ∘ (tx − ⟨p, tx⟩) for the Hessian H of dlse · logsumexp; ⟨s, H t⟩ = ⟨t, H s⟩",
+            Equal(
+                op.hvp.inline(op.second(x)[i]),
+                dlse[()] * P(p[i]) * (tx[i] - total(j, P(p[j]) * tx[j])),
+            ),
+            conjuncts=(Equal(*op.hessian_symmetry()),),
         ),
     )
 
@@ -377,6 +356,7 @@ SOFTMAX = Operation(
     {"p": "probabilities `[..., n]`"},
     _NAN,
     _SOURCE,
+    second_order=True,
 )
 LOG_SOFTMAX = Operation(
     "log_softmax",
@@ -399,6 +379,7 @@ LOGSUMEXP = Operation(
     {"lse": "log of the sum of exponentials `[...]`"},
     {"empty row": "a row that is −∞ throughout gives −∞"},
     _SOURCE,
+    second_order=True,
 )
 
 OPERATIONS = (SOFTMAX, LOG_SOFTMAX, LOGSUMEXP)

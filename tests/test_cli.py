@@ -6,11 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+import lemmata
 import pytest
 from lemmata.cli import main
+from lemmata.derivations.catalogue import TOPICS, topic
 
 OWN = Path(__file__).parent / "user_derivations"
 EXAMPLE = Path(__file__).parent.parent / "examples" / "square_sum.py"
@@ -35,8 +38,14 @@ def test_check_proves_the_built_in_statements(capsys: Printed, tmp_path: Path) -
     place = tmp_path / "verdict.json"
     code, out, err = run(capsys, "check", "softmax", "attention", "--json", str(place))
     assert (code, err) == (0, "")
-    statements = json.loads(place.read_text())["statements"]
+    found = json.loads(place.read_text())
+    statements = found["statements"]
     assert len(statements) >= 60
+    assert [operation["operation"] for operation in found["operations"]] == list(
+        dict.fromkeys(statement["operation"] for statement in statements)
+    )
+    assert sum(operation["statements"] for operation in found["operations"]) == len(statements)
+    assert sum(s["seconds"] for s in statements) <= sum(o["seconds"] for o in found["operations"]) <= found["seconds"]
     assert f"{len(statements)} of {len(statements)} statements proved for every size" in out
     for statement in statements:
         assert statement["status"] == "proved"
@@ -81,21 +90,33 @@ def test_check_proves_true_statements_of_ones_own(capsys: Printed) -> None:
 def test_json_to_standard_output_moves_the_words_to_standard_error(capsys: Printed) -> None:
     code, out, err = run(capsys, "check", "logsumexp", "--json", "-")
     assert code == 0
-    assert len(json.loads(out)["statements"]) == 9
+    (logsumexp,) = (op for op in topic("softmax").operations if op.name == "logsumexp")
+    assert len(json.loads(out)["statements"]) == len(logsumexp.statements())
     assert "statements proved" in err
 
 
 # list, derive -------------------------------------------------------------------------------------------------------
 
 
-def test_list(capsys: Printed, tmp_path: Path) -> None:
-    code, out, _ = run(capsys, "list", "--json", str(tmp_path / "list.json"))
-    assert code == 0
-    operations = json.loads((tmp_path / "list.json").read_text())["operations"]
-    for operation in operations:
-        assert operation["proved"] == operation["statements"] > 0
-        assert operation["operation"] in out
-    assert "2·d·m·n·r + 2·d_v·m·n·r" in out
+def test_list(capsys: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    # The working tree may be written to meanwhile.
+    monkeypatch.setattr("lemmata.listing.sources_hash", lambda: "0" * 64)
+    for kept in (False, True):
+        code, out, _ = run(capsys, "list", "--json", str(tmp_path / "list.json"))
+        assert code == 0
+        found = json.loads((tmp_path / "list.json").read_text())
+        assert found["kept"] is kept
+        assert ("by these very sources" in out) is kept
+        for operation in found["operations"]:
+            assert operation["proved"] == operation["statements"] > 0
+            assert operation["operation"] in out
+            assert f"{operation['proved']} proved" in out
+            assert operation["topic"] in TOPICS
+        assert "2·d·m·n·r + 2·d_v·m·n·r flops" in out
+    assert {op.name for name in TOPICS for op in topic(name).operations} == {
+        operation["operation"] for operation in found["operations"]
+    }
 
 
 def test_derive_shows_definition_gradient_choice_and_proof_steps(capsys: Printed) -> None:
@@ -130,6 +151,32 @@ def test_derive_latex_is_a_document(capsys: Printed) -> None:
     assert out.endswith("\\end{document}\n")
 
 
+def test_derive_html_is_a_page(capsys: Printed, tmp_path: Path) -> None:
+    place = tmp_path / "page.html"
+    assert run(capsys, "derive", "softmax", str(EXAMPLE), "--html", str(place)) == (0, "", "")
+    source = place.read_text()
+    assert ET.fromstring(source.removeprefix("<!DOCTYPE html>")).tag.endswith("html")
+    for shown in ("Softmax, log-softmax and log-sum-exp", 'id="square_sum-S2"', 'class="p-nf">softmax</span>'):
+        assert shown in source
+    code, out, _ = run(capsys, "derive", "softmax", str(EXAMPLE), "--html", "-")
+    assert (code, out) == (0, source)
+
+
+def test_derive_html_of_a_false_statement_fails_and_shows_it(capsys: Printed, tmp_path: Path) -> None:
+    place = tmp_path / "page.html"
+    assert run(capsys, "derive", str(OWN / "dropped_row_term.py"), "--html", str(place))[0] == 1
+    assert "left  = 0.0" in place.read_text()
+
+
+def test_derive_html_mistakes(capsys: Printed, tmp_path: Path) -> None:
+    code, _, err = run(capsys, "derive", "softmax", "--html", str(tmp_path / "no" / "page.html"))
+    assert code == 2
+    assert "cannot write" in err
+    with pytest.raises(SystemExit):
+        main(["derive", "softmax", "--html", "page.html", "--latex"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["derive", "generate"])
 def test_an_operation_without_a_gradient_is_the_users_error(capsys: Printed, tmp_path: Path, verb: str) -> None:
     path = tmp_path / "floor.py"
@@ -156,7 +203,10 @@ def test_an_expression_nested_too_deeply_is_the_users_error(capsys: Printed, tmp
 
 def test_generate_check_finds_the_committed_files_up_to_date(capsys: Printed) -> None:
     code, out, _ = run(capsys, "generate", "--check")
-    assert (code, out.count("up to date")) == (0, 2)
+    reference = Path(lemmata.__file__).parent / "reference"
+    written = [p for folder in (reference, reference / "bounds") for p in folder.glob("*.py")]
+    generated = [p for p in written if "\nGENERATED from " in p.read_text(encoding="utf-8")]
+    assert (code, sorted(out.splitlines())) == (0, sorted(f"{path}: up to date" for path in generated))
 
 
 def test_generate_writes_prints_and_notices_drift(capsys: Printed, tmp_path: Path) -> None:
@@ -164,16 +214,22 @@ def test_generate_writes_prints_and_notices_drift(capsys: Printed, tmp_path: Pat
     code, printed, _ = run(capsys, "generate", own)
     assert code == 0
     path = tmp_path / "reference.py"
-    assert run(capsys, "generate", own, "-o", str(path))[:2] == (0, f"wrote {path}\n")
+    bounds = tmp_path / "reference_bound.py"
+    assert run(capsys, "generate", own, "-o", str(path))[:2] == (0, f"wrote {path}\nwrote {bounds}\n")
     assert path.read_text() == printed
+    assert "from lemmata.reference.rounding import Array, Format, Rounding" in bounds.read_text()
     assert run(capsys, "generate", own, "-o", str(path), "--check")[0] == 0
     path.write_text(printed.replace("2 *", "3 *"))
     code, out, _ = run(capsys, "generate", own, "-o", str(path), "--check")
     assert code == 1
     assert "not what its derivation generates" in out
+    path.write_text(printed)
+    bounds.write_text(bounds.read_text().replace("fl.sum", "fl.max"))
+    assert run(capsys, "generate", own, "-o", str(path), "--check")[0] == 1
     assert run(capsys, "generate", own, "-o", str(tmp_path / "absent.py"), "--check")[0] == 1
     assert run(capsys, "generate", "-o", f"{tmp_path}/all/")[0] == 0
-    assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["attention.py", "softmax.py"]
+    found = {p.name for p in (tmp_path / "all").iterdir()}
+    assert found == {f"{name}{end}.py" for name in TOPICS for end in ("", "_bound")}
 
 
 def test_generate_mistakes(capsys: Printed, tmp_path: Path) -> None:
@@ -215,7 +271,7 @@ def test_conform_rejects_a_wrong_kernel(capsys: Printed, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("soft_max", SDPA), "operation 'soft_max' is not known"),
+        (("soft_max", SDPA), "'soft_max' is neither an operation nor a file"),
         (("attention", "no.such.module:f"), "there is no module 'no'"),
         (("attention", "torch.nn.functional:sdpa"), "has no attribute 'sdpa'"),
         (("attention", "nothing.py:f"), "there is no file 'nothing.py'"),
@@ -311,7 +367,10 @@ sys.exit(main(sys.argv[1:]))
     [("check", "softmax"), ("generate", "--check"), ("derive", "logsumexp"), ("list",), ("doctor",)],
     ids=" ".join,
 )
-def test_all_but_conform_work_without_torch(arguments: tuple[str, ...]) -> None:
+def test_all_but_conform_work_without_torch(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -1,6 +1,10 @@
 """A dimension cut into two parts: a sum over a concatenated axis is a sum over each part.
 
 With the associativity and the identity of the merge of two parts this gives every partition, by induction.
+
+A lookup that points into the dimension becomes its one-hot matrix, cut like any other: `x[i, t(i)]` is the sum over
+both parts of `t1[i, v] x1[i, v]` and `t2[i, v] x2[i, v]`. That each row of t1 and t2 together has exactly one 1 is not
+kept, so what is shown holds of every pair of boolean matrices.
 """
 
 from __future__ import annotations
@@ -10,8 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .affine import Affine, position
-from .index import Dim, Index, Mapped
-from .nodes import ZERO, Add, Delta, Entry, Expr, Larger, Max, Place, Predicate, Size, Sum, Tensor
+from .index import Dim, Index, Mapped, Subscript
+from .nodes import ZERO, Add, Delta, Entry, Expr, Larger, Max, Mul, Place, Predicate, Size, Sum, Tensor
 from .traverse import children, rebuild, refresh, tensors
 
 Part = Literal[1, 2]
@@ -42,14 +46,18 @@ class Split:
         if tensor.dims.count(self.dim) != 1:
             raise CannotSplit(f"{tensor.name} has {tensor.dims.count(self.dim)} axes of {self.dim}, not one")
         dims = tuple(self.part(which) if d == self.dim else d for d in tensor.dims)
-        return Tensor(f"{tensor.name}{which}", dims, tensor.kind)
+        return Tensor(f"{tensor.name}{which}", dims, tensor.kind, tensor.over)
+
+    def one_hot(self, lookup: Tensor, which: Part) -> Tensor:
+        """The part of the one-hot matrix of a tensor of indices: 1 where it points at that position of the part."""
+        return Tensor(f"{lookup.name}{which}", (*lookup.dims, self.part(which)), "boolean")
 
     def apply(self, expr: Expr, at: Mapping[Index, tuple[Part, Index]] | None = None) -> Expr:
         """The expression with the dimension cut; `at` says in which part each free index of it lies.
 
         Raises:
-            CannotSplit: the expression permutes the dimension, a tensor has two axes of it, `at` leaves out a free
-                index of it, or a part would have the name of another tensor of the expression.
+            CannotSplit: the expression permutes the dimension, two lookups are compared, a tensor has two axes of it,
+                `at` leaves out a free index of it, or a part would have the name of another tensor of the expression.
         """
         self._require_new_names(tensors(expr))
         return refresh(self._apply(expr, dict(at or {})))
@@ -68,8 +76,9 @@ class Split:
             case Entry(tensor, indices):
                 return self._entry(tensor, indices, at)
             case Delta(left, right) if left.dim == self.dim:
-                (part, one), (other, two) = self._place(left, at), self._place(right, at)
-                return Delta(one, two) if part == other else ZERO
+                return self._delta(left, right, at)
+            case Delta(left, right):
+                return Delta(self._subscript(left, at), self._subscript(right, at))
             case Predicate(affine):
                 return Predicate(self._affine(affine, at))
             case Place(affine):
@@ -90,18 +99,43 @@ class Split:
                 parts = children(expr)
                 return rebuild(expr, tuple(self._apply(p, at) for p in parts)) if parts else expr
 
-    def _entry(self, tensor: Tensor, indices: tuple[Index | Mapped, ...], at: dict[Index, tuple[Part, Index]]) -> Expr:
+    def _entry(self, tensor: Tensor, indices: tuple[Subscript, ...], at: dict[Index, tuple[Part, Index]]) -> Expr:
         which: Part | None = None
-        moved: list[Index | Mapped] = []
-        for ix in indices:
+        moved: list[Subscript] = []
+        for k, ix in enumerate(indices):
             if ix.dim != self.dim:
-                moved.append(ix)
+                moved.append(self._subscript(ix, at))
             elif isinstance(ix, Mapped):
-                raise CannotSplit(f"{tensor.name} permutes {self.dim}")
+                if ix.lookup is None:
+                    raise CannotSplit(f"{tensor.name} permutes {self.dim}")
+                position_ = Index(self.dim.name.lower(), self.dim)
+                read = Entry(tensor, (*indices[:k], position_, *indices[k + 1 :]))
+                return self._apply(Sum(position_, Mul((Delta(ix, position_), read))), at)
             else:
                 which, new = self._place(ix, at)
                 moved.append(new)
         return Entry(tensor if which is None else self.tensor(tensor, which), tuple(moved))
+
+    def _subscript(self, ix: Subscript, at: dict[Index, tuple[Part, Index]]) -> Subscript:
+        """A subscript of another dimension: a lookup may have its own axis cut."""
+        if isinstance(ix, Index) or ix.index.dim != self.dim:
+            return ix
+        if ix.lookup is None:
+            raise CannotSplit(f"{ix} permutes {self.dim}")
+        which, new = self._place(ix.index, at)
+        return self.tensor(ix.lookup, which)(new)
+
+    def _delta(self, left: Subscript, right: Subscript, at: dict[Index, tuple[Part, Index]]) -> Expr:
+        if isinstance(left, Mapped):
+            left, right = right, left
+        if isinstance(left, Mapped):
+            raise CannotSplit(f"δ[{left}, {right}] compares two lookups")
+        part, one = self._place(left, at)
+        if isinstance(right, Mapped):
+            assert right.lookup is not None, "a delta does not compare permuted indices"
+            return self.one_hot(right.lookup, part)[right.index, one]
+        other, two = self._place(right, at)
+        return Delta(one, two) if part == other else ZERO
 
     def _place(self, index: Index, at: dict[Index, tuple[Part, Index]]) -> tuple[Part, Index]:
         if index not in at:

@@ -83,7 +83,10 @@ def components(indices: frozenset[Index], powers: Mapping[Atom, Rational]) -> li
 
 def anonymous(m: Monomial) -> tuple[str, str]:
     """An order of monomials that depends on the names of indices as little as possible."""
-    nameless: dict[Ix, str] = {ix: ix.dim.name for ix in monomial_free(m)}
-    hidden = sorted(f"{a.render(nameless)}^{e}" for a, e in m)
-    shown = sorted(f"{a.render({})}^{e}" for a, e in m)
-    return "·".join(hidden), "·".join(shown)
+    return nameless(m), "·".join(sorted(f"{a.render({})}^{e}" for a, e in m))
+
+
+def nameless(m: Monomial) -> str:
+    """A description that does not depend on the names of indices; different monomials may share one."""
+    names: dict[Ix, str] = {ix: ix.dim.name for ix in monomial_free(m)}
+    return "·".join(sorted(f"{a.render(names)}^{e}" for a, e in m))

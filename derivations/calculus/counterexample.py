@@ -12,9 +12,9 @@ import mpmath
 
 from .evaluate import DIGITS, Evaluator, Point, Undefined, all_indices, evaluators
 from .index import Dim, Index, Mapped, Permutation
-from .nodes import Entry, Expr, Tensor
-from .statement import Claim, Counterexample, Equal
-from .traverse import dims_of, free_indices, tensors, walk
+from .nodes import Expr, Tensor
+from .statement import Claim, Counterexample, Equal, NonNegative, Within
+from .traverse import dims_of, free_indices, subscripts, tensors, walk
 
 AGREEMENT = mpmath.mpf(10) ** (10 - DIGITS)  # ten digits kept for the rounding of the evaluation itself
 # Where terms cancel, rounding can look like a difference, or like a denominator other than 0. A difference counts if it
@@ -39,11 +39,18 @@ class Evidence:
     gap: int | None = None
 
 
-def search(claim: Claim, seed: int, points: int | None = None, lines: Sequence[Expr] = ()) -> Evidence:
+def search(
+    claim: Claim,
+    seed: int,
+    points: int | None = None,
+    lines: Sequence[Expr] = (),
+    suspects: Sequence[Fraction] = (),
+) -> Evidence:
     """A counterexample, the smallest sizes first, and the number of places where the claim was seen to hold.
 
     `points` limits the evaluation to so many points of random sizes; without it the sizes are gone through in order.
-    `lines` are intermediate expressions of a proof, each of which must have the value of the two sides.
+    `lines` are intermediate expressions of a proof, each of which must have the value of the two sides. `suspects` are
+    values of the one number that the claim is about, to be tried first.
 
     Raises:
         NameClash: two different things that the claim mentions have one name.
@@ -51,6 +58,10 @@ def search(claim: Claim, seed: int, points: int | None = None, lines: Sequence[E
     trial = _Trial(claim, lines)
     agreed = 0
     rng = random.Random(seed)
+    for suspect in suspects:
+        tried: Values = {tensor: {(): suspect} for tensor in trial.tensors}
+        if trial.fails(Point({}, tried, {}))[0] is not None:
+            return Evidence(_shrunk(trial, {}, tried, {}), agreed, trial.gap)
     sizes_list = _random_sizes(trial.dims, points, rng) if points else _growing_sizes(trial.dims)
     for number, sizes in enumerate(sizes_list):
         for draw in range(1 if points else DRAWS):
@@ -70,6 +81,7 @@ class _Trial:
     """A claim with all that it mentions."""
 
     def __init__(self, claim: Claim, lines: Sequence[Expr]) -> None:
+        self.claim = claim
         sides = (claim.left, claim.right) if isinstance(claim, Equal) else (claim.expr,)
         given = claim.given if isinstance(claim, Equal) else ()
         everything = (*sides, *lines, *given)
@@ -82,12 +94,11 @@ class _Trial:
         self.tensors = tuple(dict.fromkeys(t for e in everything for t in tensors(e)))
         self.permutations = tuple(
             dict.fromkeys(
-                ix.permutation
+                ix.map
                 for e in everything
                 for node in walk(e)
-                if isinstance(node, Entry)
-                for ix in node.indices
-                if isinstance(ix, Mapped)
+                for ix in subscripts(node)
+                if isinstance(ix, Mapped) and isinstance(ix.map, Permutation)
             )
         )
         self.indices = tuple(dict.fromkeys(ix for e in everything for ix in free_indices(e)))
@@ -98,6 +109,8 @@ class _Trial:
     def fails(self, point: Point) -> tuple[Failure | None, int]:
         """The first place where the claim is false, with the values of its sides; and the places where it held."""
         agreed = 0
+        if isinstance(self.claim, Within) and not _in_domain(self.claim, point):
+            return None, 0
         for at in all_indices(self.indices, point.sizes):
             try:
                 if any(condition(point, at) == 0 for condition in self.conditions):
@@ -105,7 +118,7 @@ class _Trial:
                 values = [side(point, at) for side in self.sides]
             except Undefined:
                 continue
-            if _differ(values) and (confirmed := self._confirmed(self.sides, point, at)):
+            if self._broken(values) and (confirmed := self._confirmed(self.sides, point, at)):
                 return (at, confirmed), agreed
             for number, line in enumerate(self.lines):
                 try:
@@ -126,7 +139,19 @@ class _Trial:
         except Undefined:
             return []
         last = [with_digits[-1] for with_digits in values]
-        return last if _differ(last) and not any(map(_differ, values)) else []
+        wrong = self._broken(last) if len(last) == 1 else _differ(last)
+        return last if wrong and not any(map(_differ, values)) else []
+
+    def _broken(self, values: list[mpmath.mpf]) -> bool:
+        """Whether the values of the sides contradict the claim."""
+        match self.claim:
+            case Equal():
+                return _differ(values)
+            case NonNegative():
+                return bool(values[0] < -AGREEMENT)
+            case Within(_, low, high):
+                below = low is not None and _exceeds(low, values[0])
+                return below or (high is not None and _exceeds(values[0], high))
 
 
 def _require_distinct_names(what: str, names: list[str]) -> None:
@@ -137,10 +162,20 @@ def _require_distinct_names(what: str, names: list[str]) -> None:
 
 def _differ(values: list[mpmath.mpf]) -> bool:
     with mpmath.workdps(max(CONFIRMING_DIGITS)):
-        if len(values) == 1:
-            return bool(values[0] < -AGREEMENT)
         left, right = values
         return bool(abs(left - right) > AGREEMENT * (1 + abs(left) + abs(right)))
+
+
+def _exceeds(left: Fraction | mpmath.mpf, right: Fraction | mpmath.mpf) -> bool:
+    with mpmath.workdps(max(CONFIRMING_DIGITS)):
+        one, two = (mpmath.mpf(v.numerator) / v.denominator if isinstance(v, Fraction) else v for v in (left, right))
+        return bool(one - two > AGREEMENT * (1 + abs(one) + abs(two)))
+
+
+def _in_domain(claim: Within, point: Point) -> bool:
+    values = [value for array in point.values.values() for value in array.values()]
+    after = all(claim.start is None or claim.start <= value for value in values)
+    return after and all(claim.end is None or value <= claim.end for value in values)
 
 
 def _random_sizes(dims: tuple[Dim, ...], points: int, rng: random.Random) -> Iterator[dict[Dim, int]]:
@@ -167,6 +202,8 @@ def _draw(
     def draw() -> Fraction:
         if tensor.kind == "boolean":
             return Fraction(rng.random() < 0.75)
+        if tensor.over is not None:
+            return Fraction(rng.randrange(sizes[tensor.over]))
         if whole:
             value = Fraction(rng.randint(-2, 2))
         else:
@@ -185,6 +222,8 @@ def _shrunk(trial: _Trial, sizes: dict[Dim, int], values: Values, moved: Moved) 
         for cell, value in list(array.items()):
             for simpler in (Fraction(0), Fraction(1), Fraction(round(value))):
                 if simpler == value or (tensor.kind == "positive" and simpler <= 0):
+                    continue
+                if tensor.over is not None and simpler >= sizes[tensor.over]:
                     continue
                 tried = {**values, tensor: {**values[tensor], cell: simpler}}
                 if trial.fails(Point(sizes, tried, moved))[0] is not None:
@@ -205,4 +244,11 @@ def _shrunk(trial: _Trial, sizes: dict[Dim, int], values: Values, moved: Moved) 
         left=shown[0],
         right=shown[-1],
     )
-    return found if len(shown) == 2 else replace(found, right="should be at least 0")
+    return found if len(shown) == 2 else replace(found, right=f"should be {_wanted(trial.claim)}")
+
+
+def _wanted(claim: Claim) -> str:
+    if isinstance(claim, Within):
+        bounds = ((claim.low, "at least"), (claim.high, "at most"))
+        return " and ".join(f"{words} {bound}" for bound, words in bounds if bound is not None)
+    return "at least 0"

@@ -10,7 +10,26 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from .index import Dim, Index
-from .nodes import ONE, Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Pow, Predicate, Size, Sum
+from .nodes import (
+    NONNEGATIVE_FUNCTIONS,
+    ONE,
+    PI,
+    POSITIVE_FUNCTIONS,
+    Add,
+    Const,
+    Delta,
+    Entry,
+    Expr,
+    Fn,
+    Gated,
+    Larger,
+    Max,
+    Mul,
+    Pow,
+    Predicate,
+    Size,
+    Sum,
+)
 from .normal_form import normal_form
 from .polynomial import Poly
 from .traverse import children, free_indices, rename
@@ -18,7 +37,9 @@ from .traverse import children, free_indices, rename
 Demand = Literal["not zero", "not negative", "positive"]
 
 # Functions that have a value for every real number.
-TOTAL = frozenset({"exp", "tanh", "sin", "cos", "sinh", "cosh", "erf", "erfc", "atan", "asinh"})
+TOTAL = frozenset(
+    {"exp", "tanh", "sin", "cos", "sinh", "cosh", "erf", "erfc", "atan", "asinh", "sigmoid", "relu", "step"}
+)
 # What meets a demand, besides itself.
 STRONGER: dict[Demand, frozenset[Demand]] = {
     "not zero": frozenset({"positive"}),
@@ -63,7 +84,7 @@ def _conditions(expr: Expr, free: frozenset[Index], places: dict[tuple[Dim, int]
     match expr:
         case Max(_, _, where) if where != ONE:
             yield None  # the maximum of nothing; and its body is not evaluated everywhere
-        case Fn(name, _) if name not in TOTAL and name != "log":
+        case Fn(name, _) if name not in TOTAL and name != "log" and expr != PI:
             yield None
         case _:
             pass
@@ -101,10 +122,12 @@ def _never_negative(expr: Expr) -> bool:
             return exponent.denominator == 1 and exponent.numerator % 2 == 0
         case Add(parts) | Mul(parts):
             return all(_never_negative(part) or is_positive(part) for part in parts)
-        case Sum(_, body):
+        case Sum(_, body) | Gated(body, _):
             return _never_negative(body) or is_positive(body)
         case Delta() | Predicate():
             return True
+        case Fn(name, _):
+            return name in NONNEGATIVE_FUNCTIONS
         case Entry(tensor, _):
             return tensor.kind == "boolean"
         case Const(value):
@@ -123,14 +146,14 @@ def is_positive(expr: Expr) -> bool:
         case Entry(tensor, _):
             return tensor.kind == "positive"
         case Fn(name, _):
-            return name == "exp"
+            return name in POSITIVE_FUNCTIONS or expr == PI
         case Pow(base, _):
             return is_positive(base)
         case Add(parts):
             return any(map(is_positive, parts)) and all(is_positive(part) or _never_negative(part) for part in parts)
         case Mul(parts):
             return all(map(is_positive, parts))
-        case Sum(_, body) | Max(_, body, _):
+        case Sum(_, body) | Max(_, body, _) | Gated(body, _):
             return is_positive(body)
         case Larger(left, right):
             return is_positive(left) or is_positive(right)

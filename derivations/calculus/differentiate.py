@@ -8,20 +8,32 @@ the normal form to show that it is zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import sympy
 
 from .index import Index, Mapped, Subscript
-from .nodes import ZERO, Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Pow, Sum, Tensor
+from .nodes import ZERO, Add, Const, Delta, Entry, Expr, Fn, Gated, Larger, Max, Mul, Pow, Sum, Tensor
 from .normal_form import is_zero, normal_form
 from .program import Def, Program
 from .tidy import tidy
 from .traverse import refresh, rename, tensors, walk
 
 ROOTS = ("sqrt", "cbrt")  # SymPy writes these as powers: they are no function classes of its own
+
+# SymPy has no sigmoid and no relu, and its Heaviside function is 1/2 at 0, where a kink has the derivative 0 by
+# convention. σ(x) σ(−x) is σ(x) (1 − σ(x)) without cancellation for large x.
+OWN_DERIVATIVES: dict[str, Callable[[Expr], Expr]] = {
+    "sigmoid": lambda argument: Mul((Fn("sigmoid", argument), Fn("sigmoid", -refresh(argument)))),
+    "relu": lambda argument: Fn("step", argument),
+    "step": lambda argument: ZERO,
+    "log": lambda argument: Pow(argument, Fraction(-1)),  # as SymPy has it, without the time that SymPy takes
+}
+
+# Kinds of tensors that have no gradient, and why.
+DISCRETE = {"boolean": "is boolean", "index": "holds positions"}
 
 
 class NotDifferentiable(ValueError):
@@ -39,11 +51,13 @@ def tangent_name(tensor: Tensor) -> str:
 
 
 def elementwise_derivative(name: str, argument: Expr) -> Expr:
-    """The derivative of an elementwise function, by SymPy, as an expression.
+    """The derivative of an elementwise function as an expression, by SymPy unless it is one of `OWN_DERIVATIVES`.
 
     Raises:
         NotDifferentiable: SymPy gives a form that this calculus does not hold.
     """
+    if name in OWN_DERIVATIVES:
+        return OWN_DERIVATIVES[name](argument)
     x = sympy.Symbol("x", real=True)
     function = getattr(sympy, name, None)
     nargs = function.nargs if isinstance(function, sympy.FunctionClass) else None
@@ -71,7 +85,7 @@ def _from_sympy(value: sympy.Expr, x: sympy.Symbol, argument: Expr) -> Expr:
 
 
 @dataclass
-class _Contribution:
+class Contribution:
     """cotangent · δ(slots, target indices), summed over `open`."""
 
     slots: tuple[Subscript, ...]
@@ -80,16 +94,17 @@ class _Contribution:
 
     def at(self, target: tuple[Index, ...]) -> Expr:
         mapping: dict[Index, Index] = {}
-        deltas: list[Expr] = []
+        left: list[tuple[Subscript, Index]] = []
         for slot, wanted in zip(self.slots, target, strict=True):
-            if isinstance(slot, Mapped):
+            if isinstance(slot, Mapped) and slot.lookup is None:
                 raise NotDifferentiable(f"{slot}: the gradient through a permutation is not defined here")
-            if slot in self.open and slot not in mapping:
+            if isinstance(slot, Index) and slot in self.open and slot not in mapping:
                 mapping[slot] = wanted
             else:
-                deltas.append(Delta(mapping.get(slot, slot), wanted))
+                left.append((slot, wanted))
         body = rename(self.cotangent, mapping)
-        if deltas:
+        if left:  # a lookup may hit a position more than once: its gradients add
+            deltas = (Delta(_at(slot, mapping), wanted) for slot, wanted in left)
             body = Mul((*deltas, body))
         for index in self.open:
             if index not in mapping:
@@ -97,16 +112,24 @@ class _Contribution:
         return refresh(body)
 
 
+def _at(slot: Subscript, mapping: Mapping[Index, Index]) -> Subscript:
+    if isinstance(slot, Mapped):
+        return Mapped(slot.map, mapping.get(slot.index, slot.index))
+    return mapping.get(slot, slot)
+
+
 @dataclass
-class _Adjoints:
+class Adjoints:
+    """What each definition read so far contributes to the gradients of what it reads."""
+
     wanted: frozenset[Tensor]
-    found: dict[Tensor, list[_Contribution]] = field(default_factory=dict)
+    found: dict[Tensor, list[Contribution]] = field(default_factory=dict)
 
     def visit(self, expr: Expr, cotangent: Expr, open_: tuple[Index, ...]) -> None:
         match expr:
             case Entry(tensor, indices):
                 if tensor in self.wanted:
-                    self.found.setdefault(tensor, []).append(_Contribution(indices, cotangent, open_))
+                    self.found.setdefault(tensor, []).append(Contribution(indices, cotangent, open_))
             case Add(terms):
                 for term in terms:
                     self.visit(term, cotangent, open_)
@@ -125,6 +148,8 @@ class _Adjoints:
             case Sum(index, body):
                 fresh = index.fresh()
                 self.visit(rename(body, {index: fresh}), cotangent, (*open_, fresh))
+            case Gated(body, gate):
+                self.visit(body, Mul((cotangent, gate)), open_)
             case Max() | Larger():
                 reached = set(tensors(expr)) & self.wanted
                 if reached:
@@ -142,11 +167,11 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
         NotDifferentiable: a maximum whose gradient is not shown to vanish; no output depends on these inputs; one of
             `wrt` is boolean or no input.
     """
-    inputs = _real_inputs(program, wrt)
+    inputs = real_inputs(program, wrt)
     active = _reached_from(program, inputs)
-    gradients = _named(program, gradient_name)
+    gradients = derivative_names(program, gradient_name)
     cotangents = tuple(gradients[t] for t in program.outputs)
-    adjoints = _Adjoints(active)
+    adjoints = Adjoints(active)
     steps: list[Def] = []
     defined: set[Tensor] = set(cotangents)
     if not active.intersection(program.outputs):
@@ -187,13 +212,13 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
     return program.extended(f"{program.name}_vjp", cotangents, steps, [gradients[t] for t in inputs])
 
 
-def _real_inputs(program: Program, wrt: Sequence[Tensor] | None) -> tuple[Tensor, ...]:
+def real_inputs(program: Program, wrt: Sequence[Tensor] | None) -> tuple[Tensor, ...]:
     """The inputs to differentiate with respect to, in the order that was asked for: one derivative for each."""
     if wrt is None:
-        return tuple(t for t in program.inputs if t.kind != "boolean")
+        return tuple(t for t in program.inputs if t.kind not in DISCRETE)
     for tensor in wrt:
-        if tensor not in program.inputs or tensor.kind == "boolean":
-            what = "is boolean" if tensor.kind == "boolean" else "is not an input"
+        if tensor not in program.inputs or tensor.kind in DISCRETE:
+            what = DISCRETE.get(tensor.kind, "is not an input")
             raise NotDifferentiable(f"{program.name}: {tensor.name} {what}, so there is no gradient with respect to it")
     return tuple(wrt)
 
@@ -209,7 +234,8 @@ def axis_indices(program: Program, tensor: Tensor) -> tuple[Index, ...]:
                     found.append((not set(plain) <= set(step.indices), plain))
     if found:
         return tuple(index.fresh() for index in min(found, key=lambda item: item[0])[1])
-    return tuple(Index(d.name + "_", d) for d in tensor.dims)
+    named = {index.dim: index.name for step in reversed(program.steps) for index in step.indices}
+    return tuple(Index(named.get(d) or (d.name.lower() if d.name.isupper() else f"{d.name}_"), d) for d in tensor.dims)
 
 
 def _reached_from(program: Program, inputs: Sequence[Tensor]) -> frozenset[Tensor]:
@@ -220,7 +246,7 @@ def _reached_from(program: Program, inputs: Sequence[Tensor]) -> frozenset[Tenso
     return frozenset(active)
 
 
-def _named(program: Program, name: Callable[[Tensor], str]) -> dict[Tensor, Tensor]:
+def derivative_names(program: Program, name: Callable[[Tensor], str]) -> dict[Tensor, Tensor]:
     """A derivative's name for each tensor, none of them taken (a second derivative meets the names of the first)."""
     taken = {t.name for t in (*program.inputs, *program.defined)}
     named: dict[Tensor, Tensor] = {}
@@ -274,11 +300,11 @@ def jvp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
     Raises:
         NotDifferentiable: as `vjp`.
     """
-    inputs = _real_inputs(program, wrt)
+    inputs = real_inputs(program, wrt)
     if any(isinstance(step.value, Max) for step in program.steps):
         vjp(program, wrt)
     active = set(inputs)
-    tangents = _named(program, tangent_name)
+    tangents = derivative_names(program, tangent_name)
     steps: list[Def] = []
     for step in program.steps:
         if isinstance(step.value, Max) or not set(tensors(step.value)) & active:
@@ -316,6 +342,8 @@ def tangent(expr: Expr, active: frozenset[Tensor], tangents: dict[Tensor, Tensor
             return refresh(Mul((slope, tangent(argument, active, tangents))))
         case Sum(index, body):
             return Sum(index, tangent(body, active, tangents))
+        case Gated(body, gate):
+            return refresh(Mul((gate, tangent(body, active, tangents))))
         case Max() | Larger():
             if set(tensors(expr)) & active:
                 raise NotDifferentiable(f"{expr}: a maximum must be a definition of its own")

@@ -16,10 +16,11 @@ import mpmath
 
 from .affine import Affine
 from .index import Dim, Index, Mapped, Permutation, Subscript
-from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum, Tensor
-from .traverse import children, own_indices
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Gated, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum, Tensor
+from .traverse import children, own_indices, subscripts
 
 DIGITS = 50
+GUARD = 10  # digits kept for the rounding of an argument that decides on which side of a jump it lies
 ONE = mpmath.mpf(1)
 
 Array = Mapping[tuple[int, ...], Fraction]
@@ -128,22 +129,26 @@ def _own(expr: Expr, place: Mapping[Index, int]) -> tuple[Hashable, ...]:
             return (value,)
         case Size(dim):
             return (dim,)
-        case Entry(tensor, indices):
-            where = ((ix.permutation, place[ix.index]) if isinstance(ix, Mapped) else place[ix] for ix in indices)
-            return (tensor, *where)
+        case Entry(tensor, _):
+            return (tensor, *_where(expr, place))
         case Pow(_, exponent):
             return (exponent,)
         case Fn(name, _):
             return (name,)
         case Sum(index, _) | Max(index, _, _):
             return (index.dim, place.get(index))
-        case Delta(left, right):
-            return (place[left], place[right])
+        case Delta():
+            return _where(expr, place)
         case Predicate(affine) | Place(affine):
             terms = ((place[t] if isinstance(t, Index) else t, c) for t, c in affine.terms)
             return (affine.constant, *terms)
         case _:
             return ()
+
+
+def _where(expr: Expr, place: Mapping[Index, int]) -> tuple[Hashable, ...]:
+    """The subscripts of a node, by the places of their indices."""
+    return tuple((ix.map, place[ix.index]) if isinstance(ix, Mapped) else place[ix] for ix in subscripts(expr))
 
 
 def _node(expr: Expr, parts: list[Evaluator]) -> Evaluator:
@@ -172,7 +177,9 @@ def _node(expr: Expr, parts: list[Evaluator]) -> Evaluator:
         case Larger():
             return lambda point, at: max(part(point, at) for part in parts)
         case Delta(left, right):
-            return lambda point, at: mpmath.mpf(at[left] == at[right])
+            return lambda point, at: mpmath.mpf(_place(left, point, at) == _place(right, point, at))
+        case Gated():
+            return parts[0]
         case Predicate(affine):
             return lambda point, at: mpmath.mpf(_position(affine, point, at) >= 0)
         case Place(affine):
@@ -192,7 +199,9 @@ def _largest(index: Index, parts: list[Evaluator], point: Point, at: dict[Index,
 
 def _place(index: Subscript, point: Point, at: dict[Index, int]) -> int:
     if isinstance(index, Mapped):
-        return point.permutations[index.permutation][at[index.index]]
+        if isinstance(index.map, Permutation):
+            return point.permutations[index.map][at[index.index]]
+        return int(point.values[index.map][(at[index.index],)])
     return at[index]
 
 
@@ -212,10 +221,24 @@ def _power(base: mpmath.mpf, exponent: Fraction) -> mpmath.mpf:
     return base ** (mpmath.mpf(exponent.numerator) / exponent.denominator)
 
 
+def _step(argument: mpmath.mpf) -> mpmath.mpf:
+    if 0 < abs(argument) < mpmath.mpf(10) ** (GUARD - mpmath.mp.dps):
+        raise Undefined("rounding may have moved the argument across the jump of the step")
+    return mpmath.mpf(argument > 0)
+
+
+# Functions that mpmath does not have, by their definitions.
+OWN: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
+    "sigmoid": lambda argument: 1 / (1 + mpmath.exp(-argument)),
+    "relu": lambda argument: max(argument, mpmath.mpf(0)),
+    "step": _step,
+}
+
+
 def _apply(name: str, argument: mpmath.mpf) -> mpmath.mpf:
     if name == "log" and argument <= 0:
         raise Undefined("a logarithm of a number that is not positive")
-    function = getattr(mpmath, name, None)
+    function = OWN.get(name) or getattr(mpmath, name, None)
     if not callable(function):
         raise UnknownFunction(f"there is no function {name!r} to evaluate")
     try:

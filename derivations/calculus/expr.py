@@ -14,6 +14,7 @@ from .affine import Affine, Term, position
 from .index import Dim, DimensionError, Index, Mapped, Permutation, Subscript
 from .nodes import (
     ONE,
+    PI,
     ZERO,
     Add,
     Const,
@@ -21,6 +22,7 @@ from .nodes import (
     Entry,
     Expr,
     Fn,
+    Gated,
     Kind,
     Larger,
     Max,
@@ -50,6 +52,7 @@ from .traverse import (
 
 __all__ = [
     "ONE",
+    "PI",
     "ZERO",
     "Add",
     "Affine",
@@ -60,6 +63,7 @@ __all__ = [
     "Entry",
     "Expr",
     "Fn",
+    "Gated",
     "Index",
     "Kind",
     "Larger",
@@ -78,7 +82,10 @@ __all__ = [
     "Tensor",
     "at_least",
     "children",
+    "cos",
     "dims_of",
+    "erf",
+    "erfc",
     "exp",
     "free_indices",
     "lift",
@@ -88,7 +95,11 @@ __all__ = [
     "position",
     "rebuild",
     "refresh",
+    "relu",
     "rename",
+    "sigmoid",
+    "sin",
+    "step",
     "substitute",
     "tanh",
     "tensors",
@@ -129,6 +140,41 @@ def log(argument: Expr) -> Expr:
     return Fn("log", argument)
 
 
+def sin(argument: Expr) -> Expr:
+    """The sine."""
+    return Fn("sin", argument)
+
+
+def cos(argument: Expr) -> Expr:
+    """The cosine."""
+    return Fn("cos", argument)
+
+
 def tanh(argument: Expr) -> Expr:
     """The hyperbolic tangent."""
     return Fn("tanh", argument)
+
+
+def sigmoid(argument: Expr) -> Expr:
+    """The logistic function 1/(1 + exp(−x))."""
+    return Fn("sigmoid", argument)
+
+
+def step(argument: Expr) -> Expr:
+    """1 where the argument is greater than 0, else 0: the derivative of `relu`, 0 at the kink."""
+    return Fn("step", argument)
+
+
+def relu(argument: Expr) -> Expr:
+    """The larger of the argument and 0."""
+    return Fn("relu", argument)
+
+
+def erf(argument: Expr) -> Expr:
+    """The error function."""
+    return Fn("erf", argument)
+
+
+def erfc(argument: Expr) -> Expr:
+    """1 − erf, without cancellation for large arguments."""
+    return Fn("erfc", argument)

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .index import Subscript
+from .index import Mapped, Subscript
 from .match import Environment, Match, Matcher, Names, Replacement
 from .nodes import Add, Const, Entry, Expr, Max, Mul, Sum, Tensor
 from .program import Def, Program
 from .text import text
-from .traverse import children, free_indices, rebuild, tensors, walk
+from .traverse import children, free_indices, rebuild, subscripts, tensors, walk
 
 PRIME = "′"
 MUCH_SHORTER = 0.7  # the part of a text that makes another one worth a change of structure
@@ -37,11 +37,10 @@ def fold(program: Program, *exprs: Expr) -> Folded:
     Of several ways to do it the first is taken, which keeps the structure of the expressions, unless another one gives
     a much shorter text.
     """
-    ways = (
-        _fold(program, exprs, flattened=False, moved=True),
-        _fold(program, exprs, flattened=True, moved=True),
-        _fold(program, exprs, flattened=True, moved=False),
-    )
+    ways = [_fold(program, exprs, flattened=False, moved=True), _fold(program, exprs, flattened=True, moved=True)]
+    if any(isinstance(ix, Mapped) for expr in exprs for node in walk(expr) for ix in subscripts(node)):
+        # Only where something is moved is there another way to read it.
+        ways.append(_fold(program, exprs, flattened=True, moved=False))
     best = ways[0]
     for way in ways[1:]:
         if _length(way) < MUCH_SHORTER * _length(best):
@@ -66,10 +65,15 @@ class Folder:
     names: Names
 
     def fold(self, expr: Expr) -> Expr:
-        """The expression with the program's names, a provisional one wherever an input is replaced."""
-        for step in self.names.program.steps:
-            if not isinstance(step.value, Entry):
-                expr = self._fold_step(expr, step)
+        """The expression with the program's names, a provisional one wherever an input is replaced.
+
+        Names without a replacement come first: any mean has the shape of the mean of x, but that of the squared
+        deviations is the variance.
+        """
+        steps = [step for step in self.names.program.steps if not isinstance(step.value, Entry)]
+        for exact in (True, False):
+            for step in steps:
+                expr = self._fold_step(expr, step, exact=exact)
         return expr
 
     def named(self, exprs: Sequence[Expr]) -> Folded:
@@ -87,7 +91,8 @@ class Folder:
         for tensor in used:
             environment = widest[tensor]
             mark = marks.setdefault(_key(environment), PRIME * (len(marks) + 1))
-            where[mark] = tuple(environment.values())
+            inputs = self.names.program.inputs
+            where[mark] = tuple(sorted(environment.values(), key=lambda r: inputs.index(r.tensor)))
             names[tensor] = Tensor(self.names.variants[tensor][0].name + mark, tensor.dims)
         return Folded(tuple(flat(_renamed(expr, names)) for expr in exprs), where)
 
@@ -102,22 +107,23 @@ class Folder:
                 best = other
         return best
 
-    def _fold_step(self, expr: Expr, step: Def) -> Expr:
+    def _fold_step(self, expr: Expr, step: Def, *, exact: bool) -> Expr:
         parts = children(expr)
         if not parts:
             return expr
-        expr = rebuild(expr, tuple(self._fold_step(part, step) for part in parts))
-        while True:
-            found = self._once(expr, step)
+        expr = rebuild(expr, tuple(self._fold_step(part, step, exact=exact) for part in parts))
+        while type(expr) is type(step.value):  # nothing else has the shape of the definition
+            found = self._once(expr, step, exact=exact)
             if found is None:
                 return expr
             expr = found
+        return expr
 
-    def _once(self, expr: Expr, step: Def) -> Expr | None:
+    def _once(self, expr: Expr, step: Def, *, exact: bool) -> Expr | None:
         """The expression with one occurrence of the definition at its top replaced by the name."""
         for match, rest in Matcher(self.names).top(step.value, expr):
             name = self._name(step, match)
-            if name is None:
+            if name is None or (exact and not (isinstance(name, Entry) and name.tensor == step.tensor)):
                 continue
             if not rest:
                 return name
@@ -142,9 +148,12 @@ class Folder:
     def _sensible(self, replacement: Replacement) -> bool:
         """Whether a reader would see the input replaced: by another tensor, by a change of it, by something foreign.
 
-        Any product of sums has the shape of the scores; it is not worth their name.
+        Any product of sums has the shape of the scores; it is not worth their name. A name that is itself primed is
+        not put inside another one.
         """
         read = set(tensors(replacement.value))
+        if not read.isdisjoint(self.names.variants):
+            return False
         mine = {*self.names.program.inputs, *self.names.program.defined} | set(self.names.variants)
         if isinstance(replacement.value, Entry):
             return replacement.tensor in read or not read & mine

@@ -19,6 +19,16 @@ from .polynomial import (
     total_poly,
 )
 from .products import NoValue, monomial, multiply, power, primes, split_content
+from .quotients import divided
+from .signs import leading_sign, step
+from .trigonometry import cosine, sine
+
+# Values at 0, and the odd functions: f(−p) = −f(p).
+AT_ZERO: dict[str, Rational] = {
+    "tanh": 0, "erf": 0, "sinh": 0, "atan": 0, "asinh": 0, "relu": 0,
+    "cosh": 1, "erfc": 1, "sigmoid": Fraction(1, 2),
+}  # fmt: skip
+ODD = frozenset({"tanh", "erf", "sinh", "atan", "asinh"})
 
 HALF = Fraction(1, 2)  # any exponent that is not whole: only positive factors are taken out
 
@@ -26,7 +36,7 @@ HALF = Fraction(1, 2)  # any exponent that is not whole: only positive factors a
 def exponential(argument: Poly) -> Poly:
     """exp(Σ c·m) as a product of exp(m)^c; exp(c·log X) as X^c."""
     result = ONE_POLY
-    for m, c in argument.terms.items():
+    for m, c in divided(argument).terms.items():
         single = next(iter(m)) if len(m) == 1 else None
         if single is not None and single[0].kind == "fn" and single[0].args[0] == "log" and single[1] == 1:
             result = multiply(result, power(single[0].args[1], c))
@@ -78,8 +88,14 @@ def function(name: str, argument: Poly) -> Poly:
         return exponential(argument)
     if name == "log":
         return logarithm(argument)
-    if not argument and name in ("tanh", "erf", "sin", "sinh"):
-        return ZERO_POLY
-    if not argument and name in ("cos", "cosh"):
-        return ONE_POLY
+    if name == "sin":
+        return sine(argument)
+    if name == "cos":
+        return cosine(argument)
+    if name == "step":
+        return step(argument)
+    if not argument and name in AT_ZERO:
+        return constant(AT_ZERO[name])
+    if name in ODD and leading_sign(argument) < 0:
+        return -_function(name, -argument)
     return _function(name, argument)

@@ -1,4 +1,4 @@
-"""Dimensions, typed indices and unknown permutations: what the axes of a tensor are made of.
+"""Dimensions, typed indices and their images under permutations and lookups: what the axes of a tensor are made of.
 
 Indices run from 0 to size − 1; every dimension has size at least 1. Two indices are equal only if they are the same
 object, so that bound indices of two expressions never clash.
@@ -7,6 +7,10 @@ object, so that bound indices of two expressions never clash.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .nodes import Tensor
 
 
 class DimensionError(ValueError):
@@ -58,18 +62,30 @@ class Permutation:
 
 @dataclass(frozen=True)
 class Mapped:
-    """The position to which a permutation takes an index: π(i)."""
+    """The position to which a permutation takes an index, π(i), or at which a tensor of indices points, ids(i).
 
-    permutation: Permutation
+    A lookup need be neither one-to-one nor onto: what holds of a sum over a permuted axis does not hold of it.
+    """
+
+    map: Permutation | Tensor
     index: Index
 
     @property
     def dim(self) -> Dim:
-        """The dimension."""
-        return self.permutation.dim
+        """The dimension of the position."""
+        if isinstance(self.map, Permutation):
+            return self.map.dim
+        if self.map.over is None:
+            raise DimensionError(f"{self.map.name} does not hold positions")
+        return self.map.over
+
+    @property
+    def lookup(self) -> Tensor | None:
+        """The tensor of indices that is read; None for a permutation."""
+        return None if isinstance(self.map, Permutation) else self.map
 
     def __str__(self) -> str:
-        return f"{self.permutation.name}({self.index})"
+        return f"{self.map.name}({self.index})"
 
 
 Subscript = Index | Mapped

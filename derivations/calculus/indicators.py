@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .index import Dim, Index
-from .polynomial import ONE_POLY, ZERO_POLY, Atom, Bound, Ix, Poly, atom_poly
+from .index import Dim
+from .polynomial import ONE_POLY, ZERO_POLY, Atom, Bound, Image, Ix, Poly, atom_poly, with_inner
 from .predicates import Form, holds, infeasible
 
 
@@ -22,9 +22,12 @@ def delta(left: Ix, right: Ix) -> Poly:
     if left == right:
         return ONE_POLY
     pair = frozenset({left, right})
-    return atom_poly(Atom("delta", (pair,), pair, 0))
+    return atom_poly(Atom("delta", (pair,), with_inner(pair), 0))
 
 
-def index_order(ix: Index | Bound) -> tuple[int, str]:
-    """Of two indices that a delta makes equal, the first in this order survives: named first, bound further out."""
+def index_order(ix: Ix) -> tuple[int, str]:
+    """Of two indices that a delta makes equal, the first in this order survives: named first, bound further out, an
+    image last, because an index reads more simply than a lookup."""
+    if isinstance(ix, Image):
+        return 2, f"{ix.map.name}({index_order(ix.ix)})"
     return (1, f"{ix.number:06d}") if isinstance(ix, Bound) else (0, ix.name)

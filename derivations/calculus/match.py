@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from .index import Index, Subscript
-from .nodes import Add, Const, Entry, Expr, Fn, Max, Mul, Pow, Predicate, Size, Sum, Tensor
+from .index import Index, Mapped, Subscript
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Gated, Max, Mul, Pow, Predicate, Size, Sum, Tensor
 from .program import Program
 from .text import text
 from .traverse import children, free_indices, rename, tensors
@@ -87,6 +87,17 @@ class Match:
             return self if self.indices[mine] == theirs else None
         return replace(self, indices={**self.indices, mine: theirs})
 
+    def with_subscripts(self, mine: Sequence[Subscript], theirs: Sequence[Subscript]) -> Match | None:
+        """The match with the indices of some subscripts decided; a lookup stands for the same lookup alone."""
+        found: Match | None = self
+        for own, actual in zip(mine, theirs, strict=True):
+            if isinstance(own, Mapped):
+                if not (isinstance(actual, Mapped) and actual.map == own.map):
+                    return None
+                own, actual = own.index, actual.index
+            found = found.with_index(own, actual) if found is not None else None
+        return found
+
     def with_replacement(self, new: Replacement) -> Match | None:
         """The match with one more input decided; None if it was decided otherwise."""
         known = self.environment.get(new.tensor)
@@ -136,6 +147,14 @@ class Matcher:
                     yield found
             case ((Const() | Size()), _) if pattern == expr:
                 yield match
+            case Gated(body, gate), Gated(other_body, other_gate):
+                for found in self._match(body, other_body, match):
+                    yield from self._match(gate, other_gate, found)
+            case Delta(left, right), Delta(other_left, other_right):
+                for theirs in ((other_left, other_right), (other_right, other_left)):
+                    decided = match.with_subscripts((left, right), theirs)
+                    if decided is not None:
+                        yield decided
             case _:
                 return
 
@@ -150,9 +169,7 @@ class Matcher:
         base, environment = self.names.base_of(other)
         if base != tensor:
             return
-        found: Match | None = match
-        for own, actual in zip(mine, theirs, strict=True):
-            found = found.with_index(own, actual) if found is not None and isinstance(own, Index) else None
+        found = match.with_subscripts(mine, theirs)
         for read in self.names.inputs_of(tensor):
             found = found.with_replacement(environment.get(read, _itself(read))) if found is not None else None
         if found is not None:
@@ -162,11 +179,12 @@ class Matcher:
         """An input stands for itself, or for any expression of its indices."""
         mine = tuple(ix for ix in pattern.indices if isinstance(ix, Index))
         if isinstance(expr, Entry) and expr.tensor == pattern.tensor and self._plain(expr):
-            found: Match | None = match.with_replacement(_itself(pattern.tensor))
-            for own, actual in zip(mine, expr.indices, strict=True):
-                found = found.with_index(own, actual) if found is not None else None
+            found = match.with_replacement(_itself(pattern.tensor))
+            found = found.with_subscripts(pattern.indices, expr.indices) if found is not None else None
             if found is not None:
                 yield found
+            return
+        if len(mine) < len(pattern.indices):
             return
         if any(index not in match.indices for index in mine):
             yield replace(match, later=(*match.later, (pattern, expr)))
@@ -180,7 +198,7 @@ class Matcher:
             yield bound
 
     def _plain(self, entry: Entry) -> bool:
-        return self.names.moved or all(isinstance(ix, Index) for ix in entry.indices)
+        return self.names.moved or all(isinstance(ix, Index) or ix.lookup is not None for ix in entry.indices)
 
     def _resolved(self, match: Match) -> Iterator[Match]:
         """The match with the postponed inputs decided: an index that is still free must be the only candidate."""

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Literal
 
 from .affine import Affine
-from .index import Index
+from .index import Index, Mapped, Subscript
 from .nodes import (
     ONE,
     ZERO,
@@ -24,6 +24,7 @@ from .nodes import (
     Entry,
     Expr,
     Fn,
+    Gated,
     Larger,
     Max,
     Mul,
@@ -34,12 +35,12 @@ from .nodes import (
     Tensor,
 )
 from .program import Def, Program
-from .statement import Claim, NonNegative
+from .statement import Claim, NonNegative, Within
 from .traverse import children, free_indices, rebuild, refresh, rename, tensors
 
 Kind = Literal[
     "sign", "factor", "power", "term dropped", "factor dropped", "factor repeated", "index", "tensor", "range",
-    "function", "maximum", "predicate", "delta", "hypothesis",
+    "function", "maximum", "predicate", "delta", "gate", "hypothesis",
 ]  # fmt: skip
 
 Path = tuple[int, ...]  # which child to go to, from the root down
@@ -84,9 +85,9 @@ class ClaimMutant:
     def claim(self) -> Claim:
         """The claim with the fault in it."""
         original, fault = self.original, self.fault
-        if isinstance(original, NonNegative):
+        if isinstance(original, NonNegative | Within):
             assert isinstance(fault, Fault)
-            return NonNegative(fault.plant(original.expr))
+            return replace(original, expr=fault.plant(original.expr))
         if isinstance(fault, HypothesisFault):
             return replace(original, given=fault.new)
         if self.part == "left side":
@@ -187,13 +188,16 @@ def _changes(expr: Expr, scope: tuple[Index, ...], readable: tuple[Tensor, ...])
             yield "predicate", Predicate(affine - 1)
             yield "predicate", Predicate(-affine)
             yield "predicate", ONE
+        case Gated(body, gate):
+            yield "gate", body
+            yield "gate", Gated(body, 1 - gate)
         case Delta(left_index, right_index):
             yield "delta", ONE
             yield "delta", ZERO
             yield "delta", 1 - expr
-            for other in _alike(left_index, scope):
-                if other is not right_index:
-                    yield "delta", Delta(other, right_index)
+            for subscript in _others(left_index, scope):
+                if subscript != right_index:
+                    yield "delta", Delta(subscript, right_index)
         case _:
             yield "sign", -expr
 
@@ -202,11 +206,21 @@ def is_indicator(expr: Expr) -> bool:
     """Whether an expression is a 0 or a 1 by its form."""
     if isinstance(expr, Mul):
         return all(map(is_indicator, expr.factors))
+    if isinstance(expr, Fn):
+        return expr.name == "step"
     return isinstance(expr, Delta | Predicate) or (isinstance(expr, Entry) and expr.tensor.kind == "boolean")
 
 
-def _alike(index: Index, scope: tuple[Index, ...]) -> list[Index]:
+def _alike(index: Subscript, scope: tuple[Index, ...]) -> list[Index]:
     return [other for other in dict.fromkeys(scope) if other.dim == index.dim and other is not index]
+
+
+def _others(index: Subscript, scope: tuple[Index, ...]) -> list[Subscript]:
+    """Other subscripts of the same dimension: indices in scope, and for a lookup the same one elsewhere."""
+    others: list[Subscript] = list(_alike(index, scope))
+    if isinstance(index, Mapped):
+        others += [Mapped(index.map, place) for place in _alike(index.index, scope)]
+    return others
 
 
 def _of_entry(expr: Entry, scope: tuple[Index, ...], readable: tuple[Tensor, ...]) -> Iterator[Change]:
@@ -216,8 +230,8 @@ def _of_entry(expr: Entry, scope: tuple[Index, ...], readable: tuple[Tensor, ...
     if tensor.kind != "boolean":  # m² = m
         yield "power", Pow(expr, Fraction(2))
     for k, index in enumerate(indices):
-        if isinstance(index, Index):
-            for other in _alike(index, scope):
+        if isinstance(index, Index) or index.lookup is not None:
+            for other in _others(index, scope):
                 yield "index", Entry(tensor, (*indices[:k], other, *indices[k + 1 :]))
         for later in range(k + 1, len(indices)):
             if indices[later].dim == index.dim and indices[later] != index:
@@ -242,7 +256,7 @@ def _of_sum(index: Index, body: Expr, scope: tuple[Index, ...]) -> Iterator[Chan
 
 def claim_mutants(claim: Claim) -> Iterator[ClaimMutant]:
     """Every claim that differs from this one by one fault, in a side or in the hypotheses."""
-    if isinstance(claim, NonNegative):
+    if isinstance(claim, NonNegative | Within):
         yield from (ClaimMutant(claim, "expression", fault) for fault in faults(claim.expr))
         return
     scope = tuple(dict.fromkeys((*free_indices(claim.left), *free_indices(claim.right))))

@@ -7,22 +7,40 @@ from fractions import Fraction
 from typing import Literal
 
 from .affine import Affine
-from .index import Dim, DimensionError, Index, Subscript
+from .index import Dim, DimensionError, Index, Mapped, Subscript
 
 Scalar = int | Fraction
-Kind = Literal["real", "positive", "boolean"]
+Kind = Literal["real", "positive", "boolean", "index"]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A named array with typed axes. A boolean tensor holds 0 or 1, so it equals its own square."""
+    """A named array with typed axes.
+
+    A boolean tensor holds 0 or 1, so it equals its own square. One of kind `index` holds positions of the dimension
+    `over` (token numbers, class labels); `ids(i)` is the position as a subscript: `w[ids(i), c]` reads a row.
+    """
 
     name: str
     dims: tuple[Dim, ...] = ()
     kind: Kind = "real"
+    over: Dim | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == "index") != (self.over is not None):
+            raise DimensionError(f"{self.name}: a tensor of kind 'index', and only such a one, runs over a dimension")
+        if self.kind == "index" and len(self.dims) != 1:
+            raise DimensionError(f"{self.name}: a tensor of indices has one axis, not {len(self.dims)}")
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def __call__(self, index: Index) -> Mapped:
+        if self.kind != "index":
+            raise DimensionError(f"{self.name}({index.name}): {self.name} does not hold positions")
+        if self.dims != (index.dim,):
+            raise DimensionError(f"{self.name} has the axis {self.dims[0]}, {index.name} runs over {index.dim}")
+        return Mapped(self, index)
 
     def __getitem__(self, indices: Subscript | tuple[Subscript, ...]) -> Entry:
         return Entry(self, indices if isinstance(indices, tuple) else (indices,))
@@ -160,19 +178,27 @@ class Larger(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Delta(Expr):
-    """1 if the two indices are equal, else 0 (Kronecker)."""
+    """1 if the two indices are equal, else 0 (Kronecker). Of a lookup it is the one-hot matrix: δ[ids(i), v]."""
 
-    left: Index
-    right: Index
+    left: Subscript
+    right: Subscript
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.left, Index) and isinstance(self.right, Index)):
-            raise DimensionError(f"δ[{self.left}, {self.right}]: the image of an index is not compared")
+        if any(isinstance(ix, Mapped) and ix.lookup is None for ix in (self.left, self.right)):
+            raise DimensionError(f"δ[{self.left}, {self.right}]: the permuted image of an index is not compared")
         if self.left.dim != self.right.dim:
             raise DimensionError(
                 f"δ[{self.left}, {self.right}]: {self.left} runs over {self.left.dim}, "
                 f"{self.right} over {self.right.dim}"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Gated(Expr):
+    """The value of `body`, whose derivative passes only where `gate` (0 or 1) is 1: a row that is not trained."""
+
+    body: Expr
+    gate: Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +217,10 @@ class Place(Expr):
 
 ONE: Expr = Const(Fraction(1))
 ZERO: Expr = Const(Fraction(0))
+PI: Expr = Fn("acos", Const(Fraction(-1)))
+
+POSITIVE_FUNCTIONS = frozenset({"exp", "sigmoid", "erfc"})  # greater than 0 for every real number
+NONNEGATIVE_FUNCTIONS = POSITIVE_FUNCTIONS | {"relu", "step"}  # at least 0 for every real number
 
 
 def lift(value: Expr | Scalar) -> Expr:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .elementary import elementary
 from .functions import exponential, function
-from .index import Dim, Index, Mapped
+from .index import Dim, Index, Mapped, Subscript
 from .indicators import delta, index_order, predicate
 from .largest import larger
-from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Gated, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
 from .polynomial import (
     ZERO_POLY,
     Atom,
@@ -29,7 +30,8 @@ from .polynomial import (
     total_poly,
 )
 from .predicates import Form, holds, infeasible, make_form, reduced
-from .products import monomial, multiply, power, product_of
+from .products import NotComposed, monomial, multiply, power, product_of
+from .signs import is_strictly_positive
 from .sums import max_over, open_sum, rename, rename_powers, sum_over
 
 MAX_CLEARINGS = 12  # denominators cleared one after the other before giving up
@@ -48,8 +50,7 @@ def normal_form(expr: Expr) -> Poly:
         case Size(dim):
             return atom_poly(size_atom(dim))
         case Entry(tensor, indices):
-            moved = (Image(ix.permutation, ix.index) if isinstance(ix, Mapped) else ix for ix in indices)
-            return atom_poly(entry_atom(tensor, tuple(moved)))
+            return atom_poly(entry_atom(tensor, tuple(map(_ix, indices))))
         case Place(affine):
             parts = [
                 atom_poly(size_atom(term) if isinstance(term, Dim) else place_atom(term)).scaled(c)
@@ -71,11 +72,17 @@ def normal_form(expr: Expr) -> Poly:
         case Larger(left, right):
             return larger([normal_form(left), normal_form(right)])
         case Delta(left, right):
-            return delta(left, right)
+            return delta(_ix(left), _ix(right))
+        case Gated(body, _):  # the gate stops derivatives, which have been taken when values are compared
+            return normal_form(body)
         case Predicate(affine):
             return predicate(make_form(affine.terms, affine.constant))
         case _:
             raise TypeError(f"{type(expr).__name__} is not an expression node")
+
+
+def _ix(subscript: Subscript) -> Ix:
+    return Image(subscript.map, subscript.index) if isinstance(subscript, Mapped) else subscript
 
 
 def is_zero(poly: Poly, denominators: frozenset[Atom] | None = None) -> bool:
@@ -126,7 +133,15 @@ def equal(left: Expr, right: Expr, given: Iterable[Form] = (), ends: Iterable[Ex
         return True
     claimed = [difference] if ends is None else [normal_form(end) for end in ends]
     known = frozenset().union(*(denominators(poly, ()) | denominators(poly, facts) for poly in claimed))
-    return is_zero(difference, known) or is_zero(refine(difference, facts), known)
+    if is_zero(difference, known) or is_zero(refined := refine(difference, facts), known):
+        return True
+    written = elementary(refined)
+    if written == refined:
+        return False
+    for poly in map(elementary, claimed):
+        known |= denominators(poly, ()) | denominators(poly, facts)
+    positive = {atom for m in written.terms for atom, _ in m if atom.kind == "pow" and is_strictly_positive(atom, 1)}
+    return is_zero(written, known | positive)
 
 
 def denominators(poly: Poly, facts: tuple[Form, ...]) -> frozenset[Atom]:
@@ -160,7 +175,10 @@ def _refine_term(m: Monomial, facts: tuple[Form, ...]) -> Poly:
             left, right = sorted(atom.args[0], key=index_order)
             rest = {other: e for other, e in m if other is not atom}
             if any(right in other.free for other in rest):
-                product = multiply(atom_poly(atom), rename_powers(rest, {right: left}))
+                try:
+                    product = multiply(atom_poly(atom), rename_powers(rest, {right: left}))
+                except NotComposed:
+                    continue
                 return refine(product, facts)
     own = list(dict.fromkeys(reduced(atom.args, facts) for atom, _ in m if atom.kind == "pred"))
     if infeasible([*facts, *own]):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from .call import Part
+from .composite import Composition
 from .differentiate import jvp, vjp
 from .index import Index
 from .nodes import Entry, Expr, Tensor
@@ -17,10 +19,15 @@ from .traverse import Replacement
 
 @dataclass(frozen=True)
 class Input:
-    """How an input is passed: its role in one line, its default (None: required)."""
+    """How an input is passed: its role in one line, its default (None: required).
+
+    `shared` marks a parameter (a weight, a bias): it has no batch dimensions, one array serves every member of a batch,
+    and its gradient is the sum over the batch.
+    """
 
     meaning: str
     default: Expr | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,12 @@ class Operation:
 
     `differentiable` are the inputs that have gradients. `conventions` holds, as data, what the operation does where
     papers and libraries differ. `statements` is a function so that listing an operation proves nothing.
+
+    `composable`: its generated bounds also take the absolute errors of the inputs, so that a composition can carry
+    errors through it. `pairs` names two tensors of h features that the generated functions take or give as one array of
+    2h features, as `{"x": ("x1", "x2")}`; the keyword `interleaved` says whether feature c pairs up as (2c, 2c + 1) or
+    as (c, c + h). `composition`: what `program` is the expansion of, if the operation is made of others.
+    `second_order`: its Hessian-vector product is generated as well.
     """
 
     name: str
@@ -40,26 +53,71 @@ class Operation:
     outputs: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    composable: bool = False
+    pairs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    composition: Composition | None = None
+    second_order: bool = False
+
+    @property
+    def arguments(self) -> tuple[Tensor, ...]:
+        """The inputs. (The expansion of a composition also takes as given what its layers make.)"""
+        return self.program.inputs if self.composition is None else self.composition.inputs
 
     @cached_property
     def derived_vjp(self) -> Program:
-        """The vector-Jacobian product as reverse-mode differentiation gives it."""
+        """The vector-Jacobian product as reverse-mode differentiation gives it, or as that of the parts does."""
+        if self.composition is not None:
+            return self.composition.vjp(self.differentiable).expanded
         return vjp(self.program, self.differentiable)
 
     @cached_property
     def vjp(self) -> Program:
         """The vector-Jacobian product in factored form."""
+        if self.composition is not None:
+            return self.derived_vjp
         return simplify(self.derived_vjp, self.program)
 
     @cached_property
     def derived_jvp(self) -> Program:
-        """The Jacobian-vector product as forward-mode differentiation gives it."""
+        """The Jacobian-vector product as forward-mode differentiation gives it, or as that of the parts does."""
+        if self.composition is not None:
+            return self.composition.jvp(self.differentiable).expanded
         return jvp(self.program, self.differentiable)
 
     @cached_property
     def jvp(self) -> Program:
         """The Jacobian-vector product in factored form."""
+        if self.composition is not None:
+            return self.derived_jvp
         return simplify(self.derived_jvp, self.program)
+
+    @cached_property
+    def part(self) -> Part:
+        """The operation as a composition calls it."""
+        named = {t: spec for t in self.arguments if (spec := self.inputs.get(t.name)) is not None}
+        return Part(
+            self.name,
+            self.program,
+            lambda: self.vjp,
+            lambda: self.jvp,
+            self.differentiable,
+            {t: spec.default for t, spec in named.items() if spec.default is not None},
+            frozenset(t for t, spec in named.items() if spec.shared),
+        )
+
+    @cached_property
+    def hvp(self) -> Program:
+        """The Hessian-vector product: how the gradients change when the differentiable inputs move.
+
+        Its inputs are those of the operation, the cotangents (which do not move) and the tangents; its outputs are the
+        tangents of the gradients. ⟨outputs, cotangents⟩ is one number, whose Hessian this applies to the tangents.
+        """
+        derived = jvp(self.vjp, self.differentiable)
+        return simplify(replace(derived, name=f"{self.name}_hvp"), self.vjp)
+
+    def second(self, tensor: Tensor) -> Tensor:
+        """The tangent of the gradient of a differentiable input, an output of the Hessian-vector product."""
+        return self.hvp.outputs[self.differentiable.index(tensor)]
 
     def gradient(self, tensor: Tensor) -> Tensor:
         """The gradient of a differentiable input."""
@@ -67,12 +125,12 @@ class Operation:
 
     def cotangent(self, tensor: Tensor) -> Tensor:
         """The cotangent of an output."""
-        return self.derived_vjp.inputs[len(self.program.inputs) + self.program.outputs.index(tensor)]
+        return self.derived_vjp.inputs[len(self.arguments) + self.program.outputs.index(tensor)]
 
     def tangent(self, tensor: Tensor) -> Tensor:
         """The tangent of a differentiable input, or of an output."""
         if tensor in self.differentiable:
-            return self.derived_jvp.inputs[len(self.program.inputs) + self.differentiable.index(tensor)]
+            return self.derived_jvp.inputs[len(self.arguments) + self.differentiable.index(tensor)]
         return self.derived_jvp.outputs[self.program.outputs.index(tensor)]
 
     def value(self, entry: Entry, inputs: Mapping[Tensor, Replacement] | None = None) -> Expr:
@@ -91,6 +149,24 @@ class Operation:
             indices = _indices(tensor)
             gradient = self.vjp.inline(self.gradient(tensor)[indices])
             right = _plus(right, _summed(indices, self.tangent(tensor)[indices] * gradient))
+        assert left is not None
+        assert right is not None
+        return left, right
+
+    def hessian_symmetry(self) -> tuple[Expr, Expr]:
+        """⟨s, H·t⟩ and ⟨t, H·s⟩ for the Hessian-vector product H, each in terms of inputs, cotangents and tangents."""
+        tangents = {tensor: self.tangent(tensor) for tensor in self.differentiable}
+        others = {tensor: Tensor(f"s{tensor.name}", tensor.dims) for tensor in self.differentiable}
+        swapped: dict[Tensor, Replacement] = {
+            tangents[t]: (lambda *at, other=others[t]: other[at]) for t in self.differentiable
+        }
+        left: Expr | None = None
+        right: Expr | None = None
+        for tensor in self.differentiable:
+            indices = _indices(tensor)
+            entry = self.second(tensor)[indices]
+            left = _plus(left, _summed(indices, others[tensor][indices] * self.hvp.inline(entry)))
+            right = _plus(right, _summed(indices, tangents[tensor][indices] * self.hvp.inline(entry, swapped)))
         assert left is not None
         assert right is not None
         return left, right

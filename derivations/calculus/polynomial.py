@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from .index import Dim, Index, Permutation
-from .nodes import Tensor
+from .nodes import NONNEGATIVE_FUNCTIONS, POSITIVE_FUNCTIONS, Tensor
 
 
 def magnitude(value: Rational) -> Rational:
@@ -29,15 +29,18 @@ class Bound(NamedTuple):
 
 
 class Image(NamedTuple):
-    """The position to which a permutation takes an index."""
+    """The position to which a permutation, or a tensor of indices, takes an index."""
 
-    permutation: Permutation
+    map: Permutation | Tensor
     ix: Index | Bound
 
     @property
     def dim(self) -> Dim:
-        """The dimension."""
-        return self.permutation.dim
+        """The dimension of the position."""
+        if isinstance(self.map, Permutation):
+            return self.map.dim
+        assert self.map.over is not None
+        return self.map.over
 
 
 Ix = Index | Bound | Image
@@ -69,8 +72,12 @@ class Atom:
         self.free = free
         self.top = top
         # A boolean atom is 0 or 1, so that its positive powers are itself; a plain one has no rule in a product.
-        self.boolean = kind in ("delta", "pred") or (kind == "entry" and args[0].kind == "boolean")
-        self.plain = not self.boolean and kind not in ("const", "pow")
+        self.boolean = (
+            kind in ("delta", "pred")
+            or (kind == "entry" and args[0].kind == "boolean")
+            or (kind == "fn" and args[0] == "step")
+        )
+        self.plain = not self.boolean and kind not in ("const", "pow") and not (kind == "fn" and args[0] == "sin")
         self._hash = hash((kind, args))
         self._key: str | None = None
 
@@ -100,7 +107,7 @@ class Atom:
             if ix in names:
                 return names[ix]
             if isinstance(ix, Image):
-                return f"{ix.permutation.name}({name(ix.ix)})"
+                return f"{ix.map.name}({name(ix.ix)})"
             return f"#{ix.number}" if isinstance(ix, Bound) else f"{ix.name}:{ix.dim.name}"
 
         args = self.args
@@ -226,6 +233,7 @@ def constant(value: Rational) -> Poly:
 
 ZERO_POLY = constant(0)
 ONE_POLY = constant(1)
+PI_ARGS = ("acos", constant(-1))  # π as a function of a polynomial
 
 
 def atom_poly(atom: Atom) -> Poly:
@@ -260,8 +268,13 @@ def product_terms(powers: Mapping[Atom, Rational], coefficient: Rational = 1) ->
 
 def entry_atom(tensor: Tensor, indices: tuple[Ix, ...]) -> Atom:
     """An entry of a tensor."""
-    inner = [ix.ix for ix in indices if isinstance(ix, Image)]
-    return Atom("entry", (tensor, indices), frozenset((*indices, *inner)), 0)
+    return Atom("entry", (tensor, indices), with_inner(indices), 0)
+
+
+def with_inner(indices: Iterable[Ix]) -> frozenset[Ix]:
+    """Indices, and those of which some are the images: what an atom with these subscripts has free."""
+    found = tuple(indices)
+    return frozenset((*found, *(ix.ix for ix in found if isinstance(ix, Image))))
 
 
 def place_atom(ix: Ix) -> Atom:
@@ -292,6 +305,8 @@ def is_positive(atom: Atom) -> bool:
             return True
         case "entry":
             return bool(atom.args[0].kind == "positive")
+        case "fn":
+            return atom.args[0] in POSITIVE_FUNCTIONS or atom.args == PI_ARGS
         case "sum":
             return all(is_nonnegative_power(a, e) for a, e in atom.args[1])
         case "pow":
@@ -304,4 +319,4 @@ def is_nonnegative_power(atom: Atom, exponent: Rational) -> bool:
     """Whether a power of an atom is never negative."""
     if exponent.denominator == 1 and exponent.numerator % 2 == 0:
         return True
-    return atom.boolean or is_positive(atom)
+    return atom.boolean or is_positive(atom) or (atom.kind == "fn" and atom.args[0] in NONNEGATIVE_FUNCTIONS)

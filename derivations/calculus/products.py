@@ -15,6 +15,7 @@ import sympy
 from .canonical import anonymous
 from .polynomial import (
     ONE_POLY,
+    UNIT,
     ZERO_POLY,
     Atom,
     Monomial,
@@ -26,6 +27,7 @@ from .polynomial import (
     magnitude,
     product_terms,
     rational,
+    total_poly,
 )
 from .predicates import holds, infeasible
 
@@ -37,6 +39,10 @@ MAX_EXPANSION = 20_000  # terms; a product larger than this is refused rather th
 
 class TooLarge(Exception):
     """The normal form of this expression is too large to compute."""
+
+
+class NotComposed(TooLarge):
+    """The normal form would need the image of an image, or the image of an index where positions are compared."""
 
 
 class NoValue(ArithmeticError):
@@ -73,7 +79,8 @@ def product_of(parts: Iterable[Poly]) -> Poly:
 
 
 def monomial(powers: Mapping[Atom, Rational]) -> Poly:
-    """A product of powers of atoms, put in order: m² = m, whole powers of sums expanded, predicates reduced."""
+    """A product of powers of atoms, put in order: m² = m, sin² = 1 − cos², whole powers of sums expanded, predicates
+    reduced."""
     kept: dict[Atom, Rational] = {}
     coefficient: Rational = 1
     expand: list[Poly] = []
@@ -91,6 +98,12 @@ def monomial(powers: Mapping[Atom, Rational]) -> Poly:
             coefficient *= _whole_power(atom.args[0], whole)
             if e != whole:
                 kept[atom] = e - whole
+        elif atom.kind == "fn":  # a sine
+            if e >= 2:
+                expand += _repeated(_square_of_sine(atom), int(e) // 2)
+                e = e % 2
+            if e:
+                kept[atom] = rational(e)
         elif e >= 1:
             expand += _repeated(atom.args[0], int(e))
             if e != int(e):
@@ -102,6 +115,12 @@ def monomial(powers: Mapping[Atom, Rational]) -> Poly:
     if predicates:
         return _with_predicates(kept).scaled(rational(coefficient))
     return product_terms(kept, rational(coefficient))
+
+
+def _square_of_sine(atom: Atom) -> Poly:
+    """sin² = 1 − cos²."""
+    cosine = Atom("fn", ("cos", atom.args[1]), atom.free, atom.top)
+    return Poly({UNIT: 1, frozenset(((cosine, 2),)): -1})
 
 
 def _with_predicates(kept: dict[Atom, Rational]) -> Poly:
@@ -191,14 +210,15 @@ def split_content(base: Poly, exponent: Rational) -> tuple[Poly, Poly]:
         if least and (whole or is_positive(atom)):
             common[atom] = least
     # Under a root or a logarithm the factor must not depend on the names of indices: log(2a + 3b) stays one term.
-    factor = base.terms[min(base.terms, key=anonymous)] if whole else _greatest_factor(base.terms.values())
+    factor = base.terms[min(base.terms, key=anonymous)] if whole else greatest_factor(base.terms.values())
     content = product_terms(common, factor)
-    inverse = {a: -e for a, e in common.items()}
-    primitive = multiply(base, product_terms(inverse, rational(1 / Fraction(factor))))
-    return content, primitive
+    # Term by term, so that the powers merge before a sum among the common factors is expanded.
+    rests = ({**powers, **{a: powers.get(a, 0) - e for a, e in common.items()}} for powers in monomials)
+    parts = [monomial(rest).scaled(c) for rest, c in zip(rests, base.terms.values(), strict=True)]
+    return content, total_poly(parts).scaled(rational(1 / Fraction(factor)))
 
 
-def _greatest_factor(values: Iterable[Rational]) -> Rational:
+def greatest_factor(values: Iterable[Rational]) -> Rational:
     """The greatest positive rational number of which all are whole multiples."""
     fractions = [Fraction(value) for value in values]
     above, below = gcd(*(f.numerator for f in fractions)), lcm(*(f.denominator for f in fractions))

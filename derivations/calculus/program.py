@@ -23,7 +23,9 @@ class ProgramError(ValueError):
 @dataclass(frozen=True)
 class Def:
     """One definition. `note` is what a reader should know; `label` names the statement that licenses it; `within` is a
-    range of its values that this statement proves; `alternatives` are equal forms that may be computed."""
+    range of its values that this statement proves; `alternatives` are equal forms that may be computed. An `angle`
+    must not lose its phase: it is formed at least in binary64, and rounded to the format of the rest, if it is, after
+    multiples of 2π are taken off."""
 
     target: Entry
     value: Expr
@@ -31,6 +33,7 @@ class Def:
     label: str = ""
     within: tuple[int, int] | None = None
     alternatives: tuple[Expr, ...] = ()
+    angle: bool = False
 
     def __post_init__(self) -> None:
         # Bound indices are renamed on entry, so that no expression of the caller's can mention one of them.
@@ -139,7 +142,8 @@ class Program:
         value = replacement(*(Index(f"{dim.name}_{k}", dim) for k, dim in enumerate(tensor.dims)))
         boolean = tensor.kind != "boolean" or normal_form(value * value) == normal_form(value)
         positive = tensor.kind != "positive" or is_positive(value)
-        if not (boolean and positive):
+        pointing = tensor.kind != "index" or (isinstance(value, Entry) and value.tensor.over == tensor.over)
+        if not (boolean and positive and pointing):
             raise ProgramError(f"{self.name}: {tensor.name} is {tensor.kind}, its replacement {value} may not be")
 
     def extended(self, name: str, inputs: Sequence[Tensor], steps: Sequence[Def], outputs: Sequence[Tensor]) -> Program:

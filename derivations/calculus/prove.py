@@ -15,12 +15,31 @@ from collections.abc import Iterable, Sequence
 from .counterexample import NameClash, search
 from .defined import has_value_where
 from .evaluate import UnknownFunction
-from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
+from .intervals import Enclosure, enclose
+from .nodes import (
+    NONNEGATIVE_FUNCTIONS,
+    PI,
+    Add,
+    Const,
+    Delta,
+    Entry,
+    Expr,
+    Fn,
+    Gated,
+    Larger,
+    Max,
+    Mul,
+    Place,
+    Pow,
+    Predicate,
+    Size,
+    Sum,
+)
 from .normal_form import equal, normal_form
 from .polynomial import UNIT, is_nonnegative_power
 from .predicates import Form, make_form
 from .products import NoValue, TooLarge
-from .statement import Claim, Equal, NonNegative, Result, Statement, Step
+from .statement import Claim, Equal, NonNegative, Result, Statement, Step, Within
 
 POINTS = 8  # points of independent evaluation for a statement that the normal form proves
 
@@ -38,21 +57,25 @@ def prove(statement: Statement, seed: int = 0) -> Result:
     start = time.perf_counter()
     checks = 0
     reason = ""
+    certificates: list[str] = []
     for number, claim in enumerate(statement.claims):
         lines = lines_of(claim, statement.chain if number == 0 else ())
         failure = decide(claim, lines)
         proved = failure == ""
         between = [expr for expr, _ in (lines[1:-1] if isinstance(claim, Equal) else lines[1:])] if proved else []
+        shown = enclosure(claim, lines)
+        if proved and shown.certificate:
+            certificates.append(shown.certificate)
         try:
-            evidence = search(claim, seed, POINTS if proved else None, between)
+            evidence = search(claim, seed, POINTS if proved else None, between, shown.suspects)
         except (NameClash, UnknownFunction) as problem:
             reason = reason or f"it cannot be evaluated: {problem}"
             continue
         checks += evidence.agreed
         if evidence.counterexample is not None:
             if proved:
-                shown = "; ".join(evidence.counterexample.lines())
-                raise Contradiction(f"{statement.label} {statement.name}: proved, yet at {shown}")
+                where = "; ".join(evidence.counterexample.lines())
+                raise Contradiction(f"{statement.label} {statement.name}: proved, yet at {where}")
             seconds = time.perf_counter() - start
             return Result(statement, "refuted", seconds, checks, failure, evidence.counterexample)
         if proved and evidence.agreed == 0:
@@ -61,13 +84,16 @@ def prove(statement: Statement, seed: int = 0) -> Result:
             failure = f"the step {between[evidence.gap]} has no value where the two sides have one"
         reason = reason or failure
     seconds = time.perf_counter() - start
-    return Result(statement, "open" if reason else "proved", seconds, checks, reason)
+    if reason:
+        return Result(statement, "open", seconds, checks, reason)
+    return Result(statement, "proved", seconds, checks, certificates=tuple(certificates))
 
 
 def lines_of(claim: Claim, chain: Sequence[Step] = ()) -> list[tuple[Expr, str]]:
     """The lines of a proof: expressions with the reason why each equals the one before (none for the first).
 
-    The lines of an equality go from one side to the other; those of a sign end in the expression that shows it.
+    The lines of an equality go from one side to the other; those of a sign, or of bounds, end in the expression that
+    shows it.
     """
     steps = [(step.expr, step.reason) for step in chain]
     if isinstance(claim, Equal):
@@ -100,7 +126,16 @@ def _undecided(claim: Claim, lines: Sequence[tuple[Expr, str]]) -> str:
             return f"no sign follows from the form of {last}"
         if not has_value_where(last, claim.expr):
             return f"{last}, whose form shows the sign, may have no value where {claim.expr} has one"
+    if isinstance(claim, Within):
+        if not has_value_where(last, claim.expr):
+            return f"{last}, which is enclosed, may have no value where {claim.expr} has one"
+        return enclosure(claim, lines).failure
     return ""
+
+
+def enclosure(claim: Claim, lines: Sequence[tuple[Expr, str]]) -> Enclosure:
+    """What interval arithmetic says of bounds, for the last line of their proof; nothing of other claims."""
+    return enclose(claim, lines[-1][0]) if isinstance(claim, Within) else Enclosure()
 
 
 def facts(given: Iterable[Predicate]) -> tuple[Form, ...]:
@@ -120,7 +155,7 @@ def is_nonnegative(expr: Expr) -> bool:
         case Entry(tensor, _):
             return tensor.kind in ("positive", "boolean")
         case Fn(name, _):
-            return name == "exp"
+            return name in NONNEGATIVE_FUNCTIONS or expr == PI
         case Pow(base, exponent):
             even = exponent.denominator == 1 and exponent.numerator % 2 == 0
             return even or exponent.denominator % 2 == 0 or is_nonnegative(base)
@@ -137,5 +172,7 @@ def is_nonnegative(expr: Expr) -> bool:
             return is_nonnegative(body)
         case Larger(left, right):
             return is_nonnegative(left) or is_nonnegative(right)
+        case Gated(body, _):
+            return is_nonnegative(body)
         case _:
             return False

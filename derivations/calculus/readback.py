@@ -8,6 +8,7 @@ from functools import reduce
 
 from .affine import Affine as AffineForm
 from .index import Dim, Index, Mapped, Subscript
+from .indicators import index_order
 from .nodes import ONE, Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum, Tensor
 from .polynomial import Atom, Bound, Image, Ix, Monomial, Poly, Rational
 from .tidy import tidy
@@ -52,7 +53,7 @@ class Reader:
         if atom.kind == "entry":
             tensor = atom.args[0]
             return self.order.get(tensor, 0) if tensor.dims else -1
-        return {"const": -3, "size": -2}.get(atom.kind, 10_000)
+        return {"const": -3, "size": -2, "delta": -1}.get(atom.kind, 10_000)
 
     def index(self, ix: Ix, bound: Mapping[Bound, Index]) -> Index:
         """The index object of a bound number or a free index."""
@@ -61,9 +62,9 @@ class Reader:
         return bound[ix] if isinstance(ix, Bound) else ix
 
     def subscript(self, ix: Ix, bound: Mapping[Bound, Index]) -> Subscript:
-        """An index, or its image under a permutation."""
+        """An index, or its image under a permutation or a lookup."""
         if isinstance(ix, Image):
-            return Mapped(ix.permutation, self.index(ix.ix, bound))
+            return Mapped(ix.map, self.index(ix.ix, bound))
         return self.index(ix, bound)
 
     def atom(self, atom: Atom, bound: Mapping[Bound, Index]) -> Expr:
@@ -79,7 +80,9 @@ class Reader:
             case "const":
                 return Const(Fraction(args[0]))
             case "delta":
-                left, right = sorted((self.index(ix, bound) for ix in args[0]), key=lambda ix: ix.name)
+                left, right = (self.subscript(ix, bound) for ix in sorted(args[0], key=index_order, reverse=True))
+                if isinstance(left, Index) and isinstance(right, Index):
+                    left, right = sorted((left, right), key=lambda ix: ix.name)
                 return Delta(left, right)
             case "pred":
                 terms = tuple(

@@ -36,7 +36,22 @@ class NonNegative:
     expr: Expr
 
 
-Claim = Equal | NonNegative
+@dataclass(frozen=True)
+class Within:
+    """low ≤ expr ≤ high for every real value of the one number that it reads, from `start` to `end`.
+
+    A bound or an end that is None is not there. It is decided by interval arithmetic on the expression that ends the
+    chain.
+    """
+
+    expr: Expr
+    low: Fraction | None = None
+    high: Fraction | None = None
+    start: Fraction | None = None
+    end: Fraction | None = None
+
+
+Claim = Equal | NonNegative | Within
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,7 @@ class Counterexample:
 
     def lines(self) -> list[str]:
         """The counterexample as text, one item a line."""
-        shown = [", ".join(f"{name} = {size}" for name, size in self.sizes.items())]
+        shown = [", ".join(f"{name} = {size}" for name, size in self.sizes.items())] if self.sizes else []
         for name, array in self.values.items():
             cells = "; ".join(
                 f"{name}{list(where) if where else ''} = {value}" for where, value in sorted(array.items())
@@ -100,7 +115,8 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Result:
-    """The verdict on a statement. `checks` counts the points of the independent evaluation that agreed."""
+    """The verdict on a statement. `checks` counts the points of the independent evaluation that agreed; `certificates`
+    say, one for each claim that gives bounds, what interval arithmetic covered."""
 
     statement: Statement
     status: Status
@@ -108,6 +124,7 @@ class Result:
     checks: int = 0
     reason: str = ""
     counterexample: Counterexample | None = None
+    certificates: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as plain data for `json.dumps`."""
@@ -120,4 +137,5 @@ class Result:
             "points": self.checks,
             "reason": self.reason,
             "counterexample": None if found is None else found.to_json(),
+            "certificates": list(self.certificates),
         }

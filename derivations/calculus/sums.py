@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from .canonical import canonical_order, components
 from .functions import exponential, function
-from .index import Dim, Index
+from .index import Dim, Index, Permutation
 from .indicators import delta, index_order, predicate
 from .largest import larger
 from .polynomial import (
@@ -32,7 +32,7 @@ from .polynomial import (
     unbound,
 )
 from .predicates import make_form
-from .products import TooLarge, monomial, multiply, power, product_of
+from .products import NotComposed, monomial, multiply, power, product_of
 
 
 def sum_over(indices: frozenset[Index], body: Poly) -> Poly:
@@ -48,10 +48,9 @@ def _sum_term(indices: frozenset[Index], powers: dict[Atom, Rational]) -> Poly:
         return monomial(powers)
     for atom in powers:
         if atom.kind == "delta" and not atom.free.isdisjoint(indices):
-            removed = next(ix for ix in sorted(atom.args[0], key=index_order, reverse=True) if ix in indices)
-            (other,) = atom.args[0] - {removed}
-            rest = rename_powers({a: e for a, e in powers.items() if a is not atom}, {removed: other})
-            return sum_over(indices - {removed}, rest)
+            eliminated = _eliminated(atom, indices, {a: e for a, e in powers.items() if a is not atom})
+            if eliminated is not None:
+                return eliminated
     inside = {a: e for a, e in powers.items() if not a.free.isdisjoint(indices)}
     outside = {a: e for a, e in powers.items() if a not in inside}
     opened = _open_sums(inside)
@@ -60,7 +59,7 @@ def _sum_term(indices: frozenset[Index], powers: dict[Atom, Rational]) -> Poly:
     ordered = sorted(indices, key=index_order)
     for index in ordered:  # Σ_j f(π(j)) = Σ_j f(j)
         images = {ix for a in inside for ix in a.free if isinstance(ix, Image) and ix.ix == index}
-        if len(images) == 1:
+        if len(images) == 1 and isinstance(next(iter(images)).map, Permutation):
             fresh = index.fresh()
             body = rename_powers(inside, {next(iter(images)): fresh})
             if index not in body.free:
@@ -82,6 +81,29 @@ def _sum_term(indices: frozenset[Index], powers: dict[Atom, Rational]) -> Poly:
         members = {a: e for a, e in inside.items() if not a.free.isdisjoint(component)}
         result = multiply(result, _component(component, members))
     return result
+
+
+def _eliminated(atom: Atom, indices: frozenset[Index], rest: dict[Atom, Rational]) -> Poly | None:
+    """The sum over some indices of a Kronecker delta times the rest, without the delta or with a simpler rest.
+
+    Of two indices one takes the place of the other. A sum over the positions that a lookup may point at,
+    Σ_v δ(ids(i), v) f[v], is f[ids(i)]. A sum over the places that point at one position stays, with v for ids(i):
+    Σ_i δ(ids(i), v) f[i, ids(i)]. Nothing if that changes nothing, or if a position would have no form.
+    """
+    order = sorted(atom.args[0], key=index_order, reverse=True)
+    for removed in order:
+        if removed in indices:
+            (other,) = atom.args[0] - {removed}
+            if isinstance(other, Image) and other.ix == removed:
+                continue  # δ(ids(v), v): the fixed points of a lookup
+            try:
+                return sum_over(indices - {removed}, rename_powers(rest, {removed: other}))
+            except NotComposed:
+                return None
+    image, other = order
+    if any(image in a.free for a in rest):
+        return sum_over(indices, multiply(atom_poly(atom), rename_powers(rest, {image: other})))
+    return None
 
 
 def _open_sums(powers: dict[Atom, Rational]) -> tuple[Poly, frozenset[Index]] | None:
@@ -187,9 +209,16 @@ def _moved(ix: Ix, mapping: Mapping[Ix, Ix]) -> Ix:
     if isinstance(ix, Image):
         inner = mapping.get(ix.ix, ix.ix)
         if isinstance(inner, Image):
-            raise TooLarge("permutations are not composed")
-        return Image(ix.permutation, inner)
+            raise NotComposed("permutations and lookups are not composed")
+        return Image(ix.map, inner)
     return ix
+
+
+def _compared(ix: Ix, mapping: Mapping[Ix, Ix]) -> Ix:
+    target = _moved(ix, mapping)
+    if isinstance(target, Image):
+        raise NotComposed("the position to which an index is taken is not compared")
+    return target
 
 
 def rename_atom(atom: Atom, mapping: Mapping[Ix, Ix]) -> Poly:
@@ -199,12 +228,12 @@ def rename_atom(atom: Atom, mapping: Mapping[Ix, Ix]) -> Poly:
         case "entry":
             return atom_poly(entry_atom(args[0], tuple(_moved(ix, mapping) for ix in args[1])))
         case "place":
-            return atom_poly(place_atom(mapping.get(args[0], args[0])))
+            return atom_poly(place_atom(_compared(args[0], mapping)))
         case "delta":
-            left, right = (mapping.get(ix, ix) for ix in args[0])
+            left, right = (_moved(ix, mapping) for ix in args[0])
             return delta(left, right)
         case "pred":
-            moved = [(t if isinstance(t, Dim) else mapping.get(t, t), c) for t, c in args[0]]
+            moved = [(t if isinstance(t, Dim) else _compared(t, mapping), c) for t, c in args[0]]
             return predicate(make_form(moved, args[1]))
         case "exp":
             return exponential(rename_powers(dict(args[0]), mapping))

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from .affine import Affine
 from .index import Index, Mapped, Subscript
-from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
+from .nodes import Add, Const, Delta, Entry, Expr, Fn, Gated, Larger, Max, Mul, Place, Pow, Predicate, Size, Sum
 
 _SUM, _PRODUCT, _POWER, _ATOM = 0, 1, 2, 3
 
@@ -24,7 +24,7 @@ class _Printer:
 
     def name(self, index: Subscript) -> str:
         if isinstance(index, Mapped):
-            return f"{index.permutation.name}({self.name(index.index)})"
+            return f"{index.map.name}({self.name(index.index)})"
         if index not in self.names:
             name = index.name
             while name in self.names.values():
@@ -61,6 +61,10 @@ class _Printer:
                     return f"1/{self.show(base, _POWER)}", _PRODUCT
                 power = str(exponent) if exponent.denominator == 1 else f"({exponent})"
                 return f"{self.show(base, _ATOM)}^{power}", _POWER
+            case Fn("acos", Const(value)) if value == -1:
+                return "π", _ATOM
+            case Fn("step", argument):
+                return f"[{self.show(argument, _SUM)} > 0]", _ATOM
             case Fn(name, argument):
                 return f"{name}({self.show(argument, _SUM)})", _ATOM
             case Sum(index, body):
@@ -72,6 +76,8 @@ class _Printer:
                 return f"max_{{{name}{condition}}} {shown[0]}", _SUM
             case Larger(left, right):
                 return f"max({self.show(left, _SUM)}, {self.show(right, _SUM)})", _ATOM
+            case Gated(body, gate):
+                return f"gated({self.show(body, _SUM)}, {self.show(gate, _SUM)})", _ATOM
             case Delta(left, right):
                 return f"δ[{self.name(left)}, {self.name(right)}]", _ATOM
             case Predicate(affine):

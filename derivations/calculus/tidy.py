@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from .index import DimensionError, Mapped
 from .nodes import ONE, ZERO, Add, Const, Delta, Expr, Max, Mul, Pow, Sum
 from .traverse import children, free_indices, rebuild, rename
 
@@ -86,8 +87,13 @@ def _sum(expr: Sum) -> Expr:
     for factor in factors:
         if isinstance(factor, Delta) and (factor.left is index) != (factor.right is index):
             other = factor.right if factor.left is index else factor.left
+            if isinstance(other, Mapped) and other.index is index:
+                continue  # δ(ids(v), v): the fixed points of a lookup
             rest = [f for f in factors if f is not factor]
-            return tidy(rename(Mul(tuple(rest)) if rest else ONE, {index: other}))
+            try:
+                return tidy(rename(Mul(tuple(rest)) if rest else ONE, {index: other}))
+            except DimensionError:  # the image of an image, or of an index where positions are compared
+                continue
     outside = [f for f in factors if index not in free_indices(f)]
     inside = [f for f in factors if index in free_indices(f)]
     if not outside or not inside:

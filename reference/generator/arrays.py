@@ -1,107 +1,56 @@
 """From an expression in index notation to one line of array code.
 
-The array of a tensor `x[i, j]` has the axes `[..., i, j]`: any number of batch dimensions, then one axis for each
-index. Scalars that are passed in (a scale) have no batch dimensions. A sum of products of two arrays becomes a matrix
-product; a factor that is 0 or 1 selects with `where`.
+A sum of products of two arrays becomes a matrix product; a factor that is 0 or 1 selects with `where`; a lookup reads
+rows, and a sum over a one-hot matrix adds to rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from ...derivations.calculus.expr import (
     ONE,
     Add,
     Const,
-    Dim,
+    Delta,
     Entry,
     Expr,
     Fn,
+    Gated,
     Index,
     Larger,
+    Mapped,
     Max,
     Mul,
+    Place,
     Pow,
+    Predicate,
     Size,
     Sum,
-    Tensor,
     free_indices,
 )
+from .code import (
+    ADD,
+    ATOM,
+    MUL,
+    UNARY,
+    CannotGenerate,
+    Code,
+    Context,
+    aligned,
+    is_boolean,
+    negated,
+    negative,
+    number,
+    raised,
+    without_sign,
+)
+from .lookups import comparison, lookup, one_hot, position, scattered
 
-ADD, MUL, UNARY, ATOM = range(4)  # how tightly a piece of code binds
 OVERWRITES = ("_minus(", "_over(")  # calls whose result is in memory that is not read again
-
-
-class CannotGenerate(ValueError):
-    """The expression has no array form that this generator knows."""
-
-
-@dataclass(frozen=True)
-class Code:
-    """A piece of Python that gives an array with these trailing axes; a scalar has no batch dimensions either."""
-
-    text: str
-    axes: tuple[Index, ...] = ()
-    level: int = ATOM
-    scalar: bool = False
-
-    def at(self, level: int) -> str:
-        """The text, in parentheses if it binds less tightly than wanted."""
-        return f"({self.text})" if self.level < level else self.text
-
-
-@dataclass
-class Context:
-    """What the code around an expression provides: shapes, guarded sums, the order of axes, inputs that may be None."""
-
-    sizes: Mapping[Dim, str]
-    scalars: frozenset[Tensor]
-    guarded: frozenset[Tensor] = frozenset()
-    optional: frozenset[Tensor] = frozenset()
-    order: list[Index] = field(default_factory=list)
-    reuse: bool = False  # whether memory that is not read again may be overwritten, that of these tensors among it
-    spent: frozenset[Tensor] = frozenset()
-
-    def sorted(self, axes: set[Index]) -> tuple[Index, ...]:
-        """Axes in the order of the target, bound ones last."""
-        for index in sorted(axes - set(self.order), key=lambda ix: ix.name):
-            self.order.append(index)
-        return tuple(index for index in self.order if index in axes)
-
-
-def aligned(code: Code, axes: Sequence[Index]) -> Code:
-    """The code with axes in this order, those that it lacks inserted with length 1."""
-    if code.scalar or tuple(axes) == code.axes:
-        return code
-    present = tuple(index for index in axes if index in code.axes)
-    if set(present) != set(code.axes):
-        raise CannotGenerate(f"{code.text} has axes that are not wanted here")
-    if present != code.axes:
-        if present[:-2] != code.axes[:-2] or len(present) < 2:
-            raise CannotGenerate(f"{code.text}: only the last two axes can be exchanged")
-        code = Code(f"{code.at(ATOM)}.mT", present)
-    if present == tuple(axes):
-        return code
-    marks = [":" if index in present else "None" for index in axes]
-    while marks and marks[0] == ":":
-        marks.pop(0)
-    return Code(f"{code.at(ATOM)}[..., {', '.join(marks)}]", tuple(axes))
-
-
-def number(value: Fraction) -> Code:
-    """An exact number as a literal, or as a quotient of two where it has no finite binary expansion."""
-    if value.denominator == 1:
-        return Code(str(value.numerator), level=ATOM if value >= 0 else UNARY, scalar=True)
-    if value.denominator & (value.denominator - 1) == 0:
-        return Code(repr(float(value)), level=ATOM if value >= 0 else UNARY, scalar=True)
-    return Code(f"{value.numerator} / {value.denominator}", level=MUL, scalar=True)
-
-
-def is_boolean(expr: Expr) -> bool:
-    """Whether the expression is a boolean array."""
-    return isinstance(expr, Entry) and expr.tensor.kind == "boolean"
+HELPERS = frozenset({"sigmoid", "relu", "step", "erf", "erfc"})  # functions that NumPy does not have
 
 
 def compile_expr(expr: Expr, context: Context) -> Code:
@@ -115,11 +64,16 @@ def compile_expr(expr: Expr, context: Context) -> Code:
             return number(value)
         case Size(dim):
             return Code(context.sizes[dim], scalar=True)
-        case Entry(tensor, indices):
-            plain = tuple(ix for ix in indices if isinstance(ix, Index))
-            if len(set(plain)) != len(tensor.dims):
-                raise CannotGenerate(f"{expr}: a diagonal or permuted entry")
-            return Code(tensor.name, plain, scalar=tensor in context.scalars)
+        case Entry():
+            return _entry(expr, context)
+        case Gated(body, _):
+            return compile_expr(body, context)
+        case Delta():
+            return one_hot(expr, context)
+        case Predicate(affine):
+            return comparison(affine, context)
+        case Place(affine):
+            return position(affine, context)
         case Add(terms):
             return _sum_of_terms(terms, context)
         case Mul(factors):
@@ -131,9 +85,14 @@ def compile_expr(expr: Expr, context: Context) -> Code:
             return Code(f"xp.where({inner.text} > 0, xp.log({tensor.name}_safe), -xp.inf)", inner.axes)
         case Fn("exp", argument):
             return _exponential(argument, compile_expr(argument, context), context)
+        case Fn("acos", Const(value)) if value == -1:
+            return Code("np.pi", scalar=True)
         case Fn(name, argument):
             inner = compile_expr(argument, context)
-            return Code(f"xp.{name}({inner.text})", inner.axes, scalar=inner.scalar)
+            if inner.scalar:
+                return Code(f"float(np.{name}({inner.text}))", scalar=True)
+            function = f"_{name}" if name in HELPERS else f"xp.{name}"
+            return Code(f"{function}({inner.text})", inner.axes)
         case Sum():
             return _reduction(expr, context)
         case Max(index, body, where):
@@ -147,7 +106,17 @@ def compile_expr(expr: Expr, context: Context) -> Code:
             raise CannotGenerate(f"{expr}: {type(expr).__name__} has no array form here")
 
 
+def _entry(expr: Entry, context: Context) -> Code:
+    tensor = expr.tensor
+    plain = tuple(ix for ix in expr.indices if isinstance(ix, Index))
+    if len(set(plain)) == len(tensor.dims):
+        return Code(context.name(tensor), plain, scalar=tensor in context.scalars)
+    return lookup(expr, context)
+
+
 def _exponential(argument: Expr, inner: Code, context: Context) -> Code:
+    if inner.scalar:
+        return Code(f"float(np.exp({inner.text}))", scalar=True)
     function = "_exp" if context.reuse and _is_new(argument) else "xp.exp"
     return Code(f"{function}({inner.text})", inner.axes, scalar=inner.scalar)
 
@@ -173,17 +142,29 @@ def _reduced(template: str, axes: tuple[Index, ...], index: Index) -> Code:
 
 def selected(value: Expr, where: Expr, otherwise: str, context: Context) -> Code:
     """The value where a predicate holds, something else elsewhere."""
-    code = compile_expr(value, context)
+    code = as_number(value, context)
     if where == ONE:
         return code
     mask = compile_expr(where, context)
+    if code.scalar:
+        code = Code(f"xp.asarray({code.text}, dtype={context.like}.dtype, device={context.like}.device)")
     axes = context.sorted(set(code.axes) | set(mask.axes))
-    function = "_where" if isinstance(where, Entry) and where.tensor in context.optional else "xp.where"
-    return Code(f"{function}({aligned(mask, axes).text}, {aligned(code, axes).text}, {otherwise})", axes)
+    function, shown = "xp.where", aligned(mask, axes).text
+    if isinstance(where, Entry) and where.tensor in context.optional:
+        function, name = "_where", where.tensor.name
+        if shown != name:
+            shown = f"None if {name} is None else {shown}"
+    return Code(f"{function}({shown}, {aligned(code, axes).text}, {otherwise})", axes)
+
+
+def as_number(expr: Expr, context: Context) -> Code:
+    """Code of the value as a number: a boolean array as 0 and 1."""
+    code = compile_expr(expr, context)
+    return Code(f"xp.astype({code.text}, {context.like}.dtype)", code.axes) if is_boolean(expr) else code
 
 
 def _sum_of_terms(terms: tuple[Expr, ...], context: Context) -> Code:
-    codes = [(compile_expr(without_sign(t), context), negative(t)) for t in terms]
+    codes = [(as_number(without_sign(t), context), negative(t)) for t in terms]
     axes = context.sorted({ix for code, _ in codes for ix in code.axes})
     if [minus for _, minus in codes] == [False, True] and _is_spent(terms[0], context):
         return Code(f"_minus({aligned(codes[0][0], axes).text}, {aligned(codes[1][0], axes).text})", axes)
@@ -192,34 +173,20 @@ def _sum_of_terms(terms: tuple[Expr, ...], context: Context) -> Code:
     for code, minus in codes:
         shown = aligned(code, axes)
         if not text:
-            text = f"-{shown.at(UNARY)}" if minus else shown.at(ADD)
+            text = f"-{negated(shown)}" if minus else shown.at(ADD)
         else:
             text += f" - {shown.at(MUL)}" if minus else f" + {shown.at(MUL)}"
     return Code(text, axes, ADD, all(code.scalar for code, _ in codes))
 
 
-def negative(expr: Expr) -> bool:
-    """Whether the expression starts with a negative number."""
-    first = expr.factors[0] if isinstance(expr, Mul) else expr
-    return isinstance(first, Const) and first.value < 0
-
-
-def without_sign(expr: Expr) -> Expr:
-    """The expression without the minus that it starts with."""
-    if not negative(expr):
-        return expr
-    if isinstance(expr, Const):
-        return Const(-expr.value)
-    assert isinstance(expr, Mul)
-    first = expr.factors[0]
-    assert isinstance(first, Const)
-    rest = expr.factors[1:] if first.value == -1 else (Const(-first.value), *expr.factors[1:])
-    return rest[0] if len(rest) == 1 else Mul(rest)
-
-
 def _product(factors: tuple[Expr, ...], context: Context) -> Code:
     masks = [f for f in factors if is_boolean(f)]
     others = [f for f in factors if not is_boolean(f)]
+    if masks and not others:
+        shown = [compile_expr(mask, context) for mask in masks]
+        axes = context.sorted({ix for code in shown for ix in code.axes})
+        both = " & ".join(aligned(code, axes).at(UNARY) for code in shown)
+        return Code(f"xp.astype({both}, {context.like}.dtype)", axes)
     if len(masks) == 1 and len(others) == 1 and isinstance(others[0], Fn) and others[0].name == "exp":
         inner = selected(others[0].argument, masks[0], "-xp.inf", context)  # exp(−∞) = 0
         return _exponential(others[0].argument, inner, context)
@@ -229,38 +196,43 @@ def _product(factors: tuple[Expr, ...], context: Context) -> Code:
     scaled = _scaled_product(others, context)
     if scaled is not None:
         return scaled
-    codes = [(compile_expr(_inverse(f) if _divides(f) else f, context), _divides(f)) for f in factors]
-    codes = [(_guarded(f, code, context), divides) for f, (code, divides) in zip(factors, codes, strict=True)]
+    negates = factors[0] == Const(Fraction(-1)) and not all(divides(f) for f in factors[1:])
+    sign, factors = ("-", factors[1:]) if negates else ("", factors)
+    codes = [
+        (_guarded(f, compile_expr(inverse(f) if divides(f) else f, context), context), divides(f)) for f in factors
+    ]
     axes = context.sorted({ix for code, _ in codes for ix in code.axes})
-    if [divides for _, divides in codes] == [False, True] and _is_spent(factors[0], context):
+    if [below for _, below in codes] == [False, True] and not sign and _is_spent(factors[0], context):
         return Code(f"_over({aligned(codes[0][0], axes).text}, {aligned(codes[1][0], axes).text})", axes)
     made = [code for code, _ in codes if code.text.startswith(OVERWRITES) and code.axes == axes]
-    if len(codes) == 2 and len(made) == 1 and not any(divides for _, divides in codes):
+    if len(codes) == 2 and len(made) == 1 and not sign and not any(below for _, below in codes):
         other = next(code for code, _ in codes if code is not made[0])
         return Code(f"_times({made[0].text}, {aligned(other, axes).text})", axes)
     codes.sort(key=lambda item: item[1])
     text = ""
-    for code, divides in codes:
-        shown = aligned(code, axes)
+    for code, below in codes:
+        laid = aligned(code, axes)
         if not text:
-            text = f"1 / {shown.at(UNARY)}" if divides else shown.at(MUL)
+            text = f"1 / {laid.at(UNARY)}" if below else f"-{negated(laid)}" if sign else laid.at(MUL)
         else:
-            text += f" / {shown.at(UNARY)}" if divides else f" * {shown.at(UNARY)}"
+            text += f" / {laid.at(UNARY)}" if below else f" * {laid.at(UNARY)}"
     return Code(text, axes, MUL, all(code.scalar for code, _ in codes))
 
 
-def _divides(expr: Expr) -> bool:
+def divides(expr: Expr) -> bool:
+    """Whether a factor is a negative power, so that its inverse divides."""
     return isinstance(expr, Pow) and expr.exponent < 0
 
 
-def _inverse(expr: Expr) -> Expr:
+def inverse(expr: Expr) -> Expr:
+    """One over a power."""
     assert isinstance(expr, Pow)
     return expr.base if expr.exponent == -1 else Pow(expr.base, -expr.exponent)
 
 
 def _guarded(factor: Expr, code: Code, context: Context) -> Code:
     """A sum that may be empty is replaced by its guarded form where it divides."""
-    if _divides(factor) and isinstance(factor, Pow) and isinstance(factor.base, Entry):
+    if divides(factor) and isinstance(factor, Pow) and isinstance(factor.base, Entry):
         tensor = factor.base.tensor
         if tensor in context.guarded:
             return Code(code.text.replace(tensor.name, f"{tensor.name}_safe", 1), code.axes, code.level)
@@ -272,14 +244,10 @@ def _power(base: Expr, exponent: Fraction, context: Context) -> Code:
         return _product((Pow(base, exponent),), context)
     inner = compile_expr(base, context)
     if exponent == Fraction(1, 2):
-        return Code(f"xp.sqrt({inner.text})" if not inner.scalar else f"{inner.at(ATOM)} ** 0.5", inner.axes, ATOM)
+        if inner.scalar:
+            return Code(raised(inner.at(ATOM), "0.5"), (), UNARY, True)
+        return Code(f"xp.sqrt({inner.text})", inner.axes)
     return Code(raised(inner.at(ATOM), number(exponent).at(ATOM)), inner.axes, UNARY, inner.scalar)
-
-
-def raised(base: str, exponent: str) -> str:
-    """A power as the formatter writes it: without spaces between plain names and numbers."""
-    plain = base.replace(".", "").isidentifier() and exponent.isdigit()
-    return f"{base}**{exponent}" if plain else f"{base} ** {exponent}"
 
 
 # Sums of products ---------------------------------------------------------------------------------------------------
@@ -324,7 +292,7 @@ def as_product(expr: Sum, context: Context) -> Product | None:
     """The sum as a matrix product, if it is one of two arrays."""
     indices, body = split_sum(expr)
     factors = body.factors if isinstance(body, Mul) else (body,)
-    if len(factors) != 2:
+    if len(factors) != 2 or any(is_boolean(f) or divides(f) for f in factors):
         return None
     first, second = (compile_expr(f, context) for f in factors)
     return product_of(first, second, indices, context)
@@ -346,7 +314,7 @@ def product_of(first: Code, second: Code, indices: tuple[Index, ...], context: C
     if pair is None:
         return None
     contracted = max(both, key=lambda ix: (ix.dim.grows, first.axes.index(ix)))
-    extra = tuple(ix for ix in both if ix is not contracted)
+    extra = tuple(sorted((ix for ix in both if ix is not contracted), key=first.axes.index))
     batch = (*result[:-2], *extra)
     left, right = pair
     try:
@@ -362,7 +330,7 @@ def product_of(first: Code, second: Code, indices: tuple[Index, ...], context: C
 def _scaled_product(factors: Sequence[Expr], context: Context) -> Code | None:
     """Numbers times a matrix product, applied to the left operand where that is the smaller array."""
     sums = [f for f in factors if isinstance(f, Sum)]
-    numbers = [compile_expr(f, context) for f in factors if not isinstance(f, Sum) and not _divides(f)]
+    numbers = [compile_expr(f, context) for f in factors if not isinstance(f, Sum) and not divides(f)]
     if len(sums) != 1 or len(numbers) != len(factors) - 1 or not all(code.scalar for code in numbers):
         return None
     product = as_product(sums[0], context)
@@ -376,12 +344,28 @@ def _growth(axes: tuple[Index, ...]) -> int:
     return sum(ix.dim.grows for ix in axes)
 
 
+def rows_to_add(expr: Sum) -> tuple[Delta, Expr] | None:
+    """δ[ids(i), v] and the rest of a sum over i: rows that are added to those at ids."""
+    factors = expr.body.factors if isinstance(expr.body, Mul) else (expr.body,)
+    for delta in factors:
+        if isinstance(delta, Delta):
+            looked_up = [ix for ix in (delta.left, delta.right) if isinstance(ix, Mapped)]
+            rest = tuple(f for f in factors if f is not delta)
+            if [ix.index for ix in looked_up] == [expr.index] and rest:
+                return delta, rest[0] if len(rest) == 1 else Mul(rest)
+    return None
+
+
 def _reduction(expr: Sum, context: Context) -> Code:
     product = as_product(expr, context)
     if product is not None:
         return product.code
+    added = rows_to_add(expr)
+    if added is not None:
+        delta, rest = added
+        return scattered(delta, expr.index, as_number(rest, context), context)
     indices, body = split_sum(expr)
-    code = compile_expr(body, context)
+    code = as_number(body, context)
     for index in indices:
         if index not in free_indices(body):
             raise CannotGenerate(f"{expr}: {index} does not occur in the sum")

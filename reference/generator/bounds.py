@@ -1,100 +1,139 @@
 """From a program to the source of its rounding-error bound.
 
-First-order running error analysis, definition by definition: beside each value goes an absolute error that covers every
-evaluation in the given formats. The rules:
+First-order running error analysis, definition by definition, in the arithmetic of `reference.rounding`, which holds the
+rules of the single steps. What is decided here:
 
-- an arithmetic operation adds u·|value|; exp, log and other functions add 4u·|value| (u: unit roundoff of the format);
-- a sum of k terms adds (k + 4)·u·Σ|terms| in the accumulator's format (4: a factor applied to the operands first);
-- exp turns an error e of its argument into value·(eᵉ − 1), and its argument may have been scaled by log₂e before;
-- a maximum has the error of the entry that it is; a statement says that the derivative with respect to it vanishes,
-  so that it does not matter which entry an evaluation finds to be the largest;
-- the error of a value that a whole row shares moves the row together: along the row it is added with its signs;
-- storing in a format adds u times the size, for outputs half a unit in the last place of the binade;
-- a gradient's partial sums may be stored as well, block by block and for each member of a group;
-- underflow adds the least normal number where formats flush to zero, half the least subnormal elsewhere;
-- a value that may exceed the largest number of its format has an infinite error: the bound says nothing there; a term
-  that is −∞ exactly is a mask;
+- a maximum has the error of the entry that it is, as an error that the row shares with this entry;
+- the error of a value that a later definition uses along more axes is one that its row shares;
 - a range that a statement proves caps the error of the definition (not that of its alternative forms);
 - where a definition has alternative forms, the largest error counts.
 """
 
 from __future__ import annotations
 
-from ...derivations.calculus.expr import Entry, Expr, Max, Mul, Sum, Tensor, tensors
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...derivations.calculus.composite import Composition, Step
+from ...derivations.calculus.expr import Entry, Expr, Index, Max, Mul, Sum, Tensor, tensors, walk
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Def, Program
-from .arrays import UNARY, Code, Context, aligned, compile_expr, selected, split_sum
-from .error_terms import PartialSums, Symbol, Val, statement
+from .arrays import as_product, compile_expr, split_sum
+from .bounded_code import BoundedCode
+from .code import Context
+from .composition import CallWriter, mask_lines, needed
 from .functions import (
     Signature,
     argument_list,
     compile_default,
     context_of,
     forward_signature,
+    hvp_signature,
     jvp_signature,
+    missing_axes,
+    return_type,
     signature_lines,
-    split_optional,
     vjp_signature,
     wrapped,
 )
-from .rounding_rules import Rules
-
-_U_SUM = 'u_sum = 2.0 ** -precision.get("accumulate", precision["compute"])[0]'
+from .layout import assignment_lines, call_lines, comment_lines, is_read, return_lines
+from .optional import Extra, filled, split_optional
+from .pairs import KEYWORD, inner_signature, joined_errors, outer_signature, pairs_of, split_lines
 
 
 def bound_functions(op: Operation) -> list[str]:
     """The bounds of the forward function and of the two products with its Jacobian."""
+    if op.composition is not None:
+        return _composition_bounds(op, op.composition)
     forward = frozenset(op.program.defined)
     return [
-        _bound(op.program.pruned(), forward_signature(op), forward),
-        _bound(op.vjp, vjp_signature(op), forward, gradient=True),
-        _bound(op.jvp, jvp_signature(op), forward),
+        _bound(op, op.program.pruned(), forward_signature(op), forward),
+        _bound(op, op.vjp, vjp_signature(op), forward, gradient=True),
+        _bound(op, op.jvp, jvp_signature(op), forward),
+        *([_bound(op, op.hvp, hvp_signature(op), forward)] if op.second_order else []),
     ]
 
 
-def _bound(program: Program, signature: Signature, forward: frozenset[Tensor], *, gradient: bool = False) -> str:
+def _composition_bounds(op: Operation, composition: Composition) -> list[str]:
+    """The same for a composition, whose parts have bounds of their own."""
+    forward = frozenset(composition.opaque.defined)
+    backward, tangent = composition.vjp(op.differentiable), composition.jvp(op.differentiable)
+    made = ((composition, forward_signature(op)), (backward, vjp_signature(op)), (tangent, jvp_signature(op)))
+    return [_bound(op, c.opaque, signature, forward, steps=needed(c)) for c, signature in made]
+
+
+def _bound(
+    op: Operation,
+    program: Program,
+    signature: Signature,
+    forward: frozenset[Tensor],
+    *,
+    gradient: bool = False,
+    steps: Sequence[Step] | None = None,
+) -> str:
     """One bound. For a gradient, alternative forms and stored partial sums count; the forward function is held to its
-    definitions."""
-    name = f"{signature.name}_bound"
-    context = context_of(program, signature)
-    returns = ["Array | None" if t in signature.missing else "Array" for t in signature.outputs]
-    result = returns[0] if len(returns) == 1 else f"tuple[{', '.join(returns)}]"
-    arguments = argument_list(signature, ["precision: Mapping[str, Format]"])
+    definitions. `steps` are those of a composition, `program` its definitions."""
+    signature = inner_signature(op, signature)
+    outer = outer_signature(op, signature)
+    needed = filled(program, signature.neutral)
+    context = replace(context_of(program, signature), scalars=signature.scalars, filled=needed)
+    result = return_type(outer)
+    extra = [*([KEYWORD] if op.pairs else []), "precision: Mapping[str, Format]"]
+    if op.composable:
+        extra.append("errors: Mapping[str, Array] | None = None")
     writer = _Writer(program, signature, context, forward, gradient)
-    body = [line for step in program.steps for line in writer.definition(step)]
-    outputs = ", ".join(t.name for t in signature.outputs)
-    formats = ["`compute`", "`accumulate`", "`operand`", f"of each stored value ({_names(program)})"]
-    if writer.partial_names:
-        formats.append(f"of partial sums ({', '.join(writer.partial_names)})")
-    docstring = [
-        f'"""Bound of the rounding error of `{signature.name}`, element by element.',
-        "",
-        "Args:",
-        f"    precision: formats: {', '.join(formats[:-1])}, and {formats[-1]}.",
-        "",
-        "Returns:",
-        f"    absolute errors of {outputs}, infinite where a format may overflow.",
-        '"""',
+    writer.results = {t: pair.whole.name for pair in pairs_of(op, signature)[1] for t in (pair.first, pair.second)}
+    given = writer.inputs(composable=op.composable)
+    body = [line for step in steps or program.steps for line in writer.step(step)]
+    joined = joined_errors(op, signature)
+    errors = [
+        joined.get(t)
+        or (
+            f"{t.name}.total"
+            if t not in signature.missing
+            else f"None if {signature.missing[t].name} is None else {t.name}.total"
+        )
+        for t in outer.outputs
     ]
     lines = [
-        *(piece for line in docstring for piece in wrapped(line)),
-        f"xp = _namespace({signature.required[0].name})",
-        'u = 2.0 ** -precision["compute"][0]',
-        *([_U_SUM] if any("u_sum" in line for line in body) else []),
-        'tiny = _tiny(precision["compute"])',
+        *_docstring(
+            op,
+            [writer.results.get(s.tensor, s.tensor.name) for s in program.steps],
+            outer,
+            writer.partial_names if gradient else [],
+        ),
+        f"fl = Rounding(precision, {outer.like})",
+        *(["errors = dict(errors or {})" if op.pairs else "errors = errors or {}"] if op.composable else []),
+        *split_lines(op, signature, (*body, *errors), helper="halves", errors=op.composable),
+        *(line for line in given if is_read(line.split(" = ")[0], (*body, *errors))),
         *(
             f"{t.name} = {compile_default(v, context)} if {t.name} is None else {t.name}"
             for t, v in signature.defaults.items()
         ),
         *body,
     ]
-    lines.append(f"return {', '.join(f'{t.name}_err' for t in signature.outputs)}")
-    head = signature_lines(name, arguments, result)
+    lines += return_lines(errors)
+    head = signature_lines(f"{signature.name}_bound", argument_list(outer, extra), result)
     return "\n".join(['@np.errstate(all="ignore")', *head, *(f"    {line}" if line else "" for line in lines)]) + "\n"
 
 
-def _names(program: Program) -> str:
-    return ", ".join(step.tensor.name for step in program.steps)
+def _docstring(op: Operation, stored: Sequence[str], signature: Signature, partial_names: Sequence[str]) -> list[str]:
+    names = ", ".join(dict.fromkeys(stored))
+    formats = ["`compute`", "`accumulate`", "`operand`", f"of each stored value ({names})"]
+    if partial_names:
+        formats.append(f"of partial sums ({', '.join(partial_names)})")
+    lines = [
+        f'"""Bound of the rounding error of `{signature.name}`, element by element.',
+        "",
+        "Args:",
+        f"    precision: formats: {', '.join(formats[:-1])}, and {formats[-1]}.",
+        *(["    errors: absolute errors of the inputs, by name."] if op.composable else []),
+        "",
+        "Returns:",
+        f"    absolute errors of {', '.join(t.name for t in signature.outputs)}, infinite where a format may overflow.",
+        '"""',
+    ]
+    return [piece for line in lines for piece in wrapped(line)]
 
 
 class _Writer:
@@ -108,100 +147,124 @@ class _Writer:
         self.signature = signature
         self.context = context
         self.gradient = gradient
-        self.rules = Rules(context)
+        self.code = BoundedCode(context, _labels(program, signature))
         self.joined = False
-        self.partial_names: list[str] = []
+        self.results: dict[Tensor, str] = {}  # the array that a result is a part of
+        self.partial_names = (
+            [] if not gradient else [f"{t.name}_partial" for t in signature.outputs if self._partial(t)]
+        )
+
+    def inputs(self, *, composable: bool) -> list[str]:
+        """The lines that name the axes of the inputs."""
+        lines = []
+        for tensor in self.signature.inputs:
+            if tensor in self.signature.scalars:
+                continue
+            more = f', errors.get("{tensor.name}")' if composable and tensor.kind in ("real", "positive") else ""
+            if tensor in self.context.filled:
+                neutral = self.signature.neutral[tensor]
+                number = bool(neutral) if tensor.kind == "boolean" else float(neutral)
+                full = ", ".join([str(number), *(self.context.sizes[dim] for dim in tensor.dims)])
+                more += f", absent=({full}{'' if tensor.dims else ','})"
+            axes = " ".join(self.code.of_tensor[tensor])
+            lines.append(f'{self.context.name(tensor)} = fl.given({tensor.name}, "{axes}"{more})')
+        return lines
+
+    def step(self, step: Step) -> list[str]:
+        """The lines of one definition, or of the call of a part."""
+        if isinstance(step, Def) and step.tensor.kind == "boolean":
+            return [line.replace(" xp.", " fl.xp.") for line in mask_lines(step, self.context, bounded=True)]
+        if isinstance(step, Def):
+            return self.definition(step)
+        return CallWriter(step, self.signature, self.context, self.code.of_tensor).lines()
 
     def definition(self, step: Def) -> list[str]:
         """The lines of one definition. Its alternative forms count from here on, those of a definition of the forward
         function from the first definition of the gradient on."""
-        lines = self.rules.lines = self._pending(step)
-        lines.append(f"# {step}")
+        lines = self.code.lines = self._pending(step)
+        lines += comment_lines(str(step))
         self.context.order[:] = list(step.indices)
-        name = step.tensor.name
-        val = self._form(step, step.value, name)
-        if val is None:
+        name, axes = step.tensor.name, " ".join(ix.name for ix in step.indices)
+        final, row = step.tensor in self.signature.outputs, self._shared_along_a_row(step.tensor)
+        if isinstance(step.value, Max) and self._largest(step, step.value) and not final:
             return lines
-        partial = self.rules.partial
-        if step.within is not None and step.tensor not in self.signature.outputs:
-            self._cap(step, val)
-        if self.gradient and step.tensor not in self.forward:
-            for form in step.alternatives:
-                val = self._joined(step, val, self._alternative(step, form))
-        self._finish(step, val, partial)
+        alternatives = step.alternatives if self.gradient and step.tensor not in self.forward else ()
+        text = self._form(step, step.value, name)
+        if alternatives:
+            text = self._under(name, text)
+        for form in alternatives:
+            other = self._under(f"{name}_alt", self._alternative(step, form))
+            lines.append(f"{name} = fl.either({name}, {other})")
+        if isinstance(step.value, Entry | Max) and not final and not row:
+            self._under(name, text)
+            return lines
+        arguments = [f'"{self.results.get(step.tensor, name)}"', text, f'"{axes}"']
+        if step.within is not None:
+            arguments.append(f"within={step.within[1] - step.within[0]}")
+        if row:
+            arguments.append("row=True")
+        if step.tensor in self.signature.shared:
+            arguments.append("shared=True")
+        lines += call_lines(f"{name} = fl.{'output' if final else 'angle' if step.angle else 'step'}", arguments)
         return lines
+
+    def _under(self, name: str, text: str) -> str:
+        if text != name:
+            self.code.lines += assignment_lines(name, text)
+        return name
 
     def _pending(self, step: Def) -> list[str]:
         """The alternative forms of the forward definitions, before the first definition of the gradient."""
-        lines = self.rules.lines = []
+        lines = self.code.lines = []
         if not self.gradient or step.tensor in self.forward or self.joined:
             return lines
         self.joined = True
         for earlier in self.program.steps:
-            if earlier.tensor in self.forward:
-                for form in earlier.alternatives:
-                    self.context.order[:] = list(earlier.indices)
-                    other = self._recomputed(earlier, form)
-                    self._rounded(earlier, f"{earlier.tensor.name}_alt", other)
-                    self.rules.known[earlier.tensor] = self._joined(earlier, self.rules.known[earlier.tensor], other)
+            for form in earlier.alternatives if earlier.tensor in self.forward else ():
+                self.context.order[:] = list(earlier.indices)
+                name, axes = earlier.tensor.name, " ".join(ix.name for ix in earlier.indices)
+                # What is as large as the definition is computed again from what was saved for each row, and may be
+                # rounded in another way than it was for the rows.
+                again = frozenset(t for t in tensors(form) if t in self.forward and t.dims == earlier.tensor.dims)
+                text = self._alternative(earlier, form, again)
+                lines += call_lines(f"{name}_alt = fl.form", [f'"{name}"', text, f'"{axes}"'])
+                lines.append(f"{name} = fl.either({name}, {name}_alt)")
         return lines
 
-    def _recomputed(self, step: Def, form: Expr) -> Val:
-        """Another form of a forward definition, from what the forward function saved for each row. What is as large as
-        the definition is computed again, and may be rounded in another way than it was for the rows."""
-        known = self.rules.known
-        again = {t: known[t] for t in tensors(form) if t in known and t.dims == step.tensor.dims}
-        for tensor, val in again.items():
-            known[tensor] = self.rules.collapsed(val)
-        result = self._alternative(step, form)
-        known.update(again)
-        return result
+    def _alternative(self, step: Def, form: Expr, again: frozenset[Tensor] = frozenset()) -> str:
+        self.code.lines += comment_lines(f"or {step.target} = {form}")
+        return self._form(step, form, f"{step.tensor.name}_alt", again)
 
-    def _alternative(self, step: Def, form: Expr) -> Val:
-        name = step.tensor.name
-        self.rules.lines.append(f"# or {step.target} = {form}")
-        val = self._form(step, form, f"{name}_alt")
-        assert val is not None, "a form with an error has alternatives with one"
-        return val
+    def _form(self, step: Def, form: Expr, name: str, again: frozenset[Tensor] = frozenset()) -> str:
+        """The code of one form; terms that may be absent are added to it on lines of their own."""
+        self.code.start(name, step.indices, form, again)
+        self.code.angle = step.angle
+        main, extras = split_optional(form, self.signature.neutral)
+        piece = self.code.as_number(main)
+        text = piece.text
+        for index in missing_axes(step, main):
+            text = f'fl.spread({text}, "{index.name}", {self.context.sizes[index.dim]})'
+        for extra in extras:
+            self._under(name, text)
+            text = name
+            self._extra(step, main, extra, name)
+        return text
 
-    def _form(self, step: Def, form: Expr, name: str) -> Val | None:
-        """The code of one form under a name; None if it is exact and no output."""
-        rules, lines = self.rules, self.rules.lines
-        final = step.tensor in self.signature.outputs
-        rules.start(name, final=final)
-        main, extras = split_optional(form, self.context.optional)
-        val = rules.value(main, top=name)
-        if final and val.code.text != name:
-            val = rules.collapsed(val)
-        value = aligned(val.code, step.indices).text
-        if value != name:
-            lines.append(f"{name} = {value}")
-        if val.exact and not extras and not final:
-            self._guards(step, name)
-            return self._largest(step, name) if isinstance(step.value, Max) else None
-        error = aligned(val.error, step.indices).text if val.error is not None else f"0.0 * {name}"
-        if error != f"{name}_err":
-            lines.append(f"{name}_err = {error}")
-        rows: dict[Symbol, Code] = {}
-        for symbol, code in val.rows.items():
-            rows[symbol] = Code(f"{name}_{symbol.name}", step.indices)
-            if aligned(code, step.indices).text != rows[symbol].text:
-                lines.append(f"{rows[symbol].text} = {aligned(code, step.indices).text}")
-        terms = self._accumulated(main)
-        for tensor, sign, entry in extras:
-            shown = aligned(compile_expr(entry, self.context), step.indices).at(UNARY)
-            # The accumulator of a sum may start from the term instead of from 0.
-            started = f" + {terms} * u_sum * abs({shown})" if terms else ""
-            lines += [
-                f"if {tensor.name} is not None:",
-                # Where the step is stored, so may be what an optional term is then added to.
-                f'    if "{step.tensor.name}" in precision:',
-                f'        {name}_err = _stored({name}, {name}_err, precision["{step.tensor.name}"])',
-                f"    {name} = {name} {sign} {shown}",
-                f"    {name}_err = _added({name}, {name}_err, u * abs({name}){started})",
-            ]
-        self._guards(step, name)
-        return Val(Code(name, step.indices), Code(f"{name}_err", step.indices), rows)
+    def _extra(self, step: Def, main: Expr, extra: Extra, name: str) -> None:
+        """The lines that add a term that may be absent."""
+        method = f"{name} = fl.{'minus' if extra.minus else 'plus'}"
+        if isinstance(extra.term, Entry):
+            terms = self._accumulated(main)
+            more = [f"terms={terms}"] if terms else []
+            self.code.lines += call_lines(
+                method, [f'"{step.tensor.name}"', name, self.code.piece(extra.term).text, *more]
+            )
+            return
+        lines, self.code.lines = self.code.lines, []
+        self.code.lines += call_lines(method, [f'"{step.tensor.name}"', name, self.code.as_number(extra.term).text])
+        lines.append(f"if {' and '.join(f'{t.name} is not None' for t in extra.needed)}:")
+        lines += [f"    {line}" for line in self.code.lines]
+        self.code.lines = lines
 
     def _accumulated(self, main: Expr) -> str:
         """How many terms the sum that gives a value adds, as code; empty if it is no sum."""
@@ -210,94 +273,16 @@ class _Writer:
                 return " * ".join(self.context.sizes[index.dim] for index in split_sum(factor)[0])
         return ""
 
-    def _largest(self, step: Def, name: str) -> Val | None:
-        """A maximum has the error of the entry that it is, as an error that the row shares with this entry."""
-        assert isinstance(step.value, Max)
-        entry = step.value.body
-        if not isinstance(entry, Entry) or entry.tensor not in self.rules.known:
-            return None  # any number may be subtracted from a row, so that the maximum of exact ones counts as exact
-        scores = self.rules.collapsed(self.rules.known[entry.tensor])
-        assert scores.error is not None, "a known value has an error"
-        place = dict(zip(entry.indices, scores.code.axes, strict=True))
-        axis = scores.code.axes.index(place[step.value.index]) - len(scores.code.axes)
-        of, error = scores.code.text, scores.error.text
-        self.rules.lines += [
-            f"{of}_top = _top({selected(entry, step.value.where, '-xp.inf', self.context).text}, {axis})",
-            f"{of}_{name} = xp.where({of}_top, {error}, 0.0)",
-            f"{error} = xp.where({of}_top, 0.0, {error})",
-            f"{name}_err = xp.sum({of}_{name}, axis={axis})",
-        ]
-        shared = Symbol(name, tuple(place[ix] for ix in step.indices))
-        self.rules.known[entry.tensor] = Val(
-            scores.code, scores.error, {shared: Code(f"{of}_{name}", scores.code.axes)}
-        )
-        return Val(Code(name, step.indices), Code(f"{name}_err", step.indices))
-
-    def _guards(self, step: Def, name: str) -> None:
-        if isinstance(step.value, Max) and self.program.zero_over_empty:
-            self.rules.lines.append(f"{name} = xp.where({name} == -xp.inf, 0.0, {name})")
-        if step.tensor in self.program.zero_over_empty:
-            self.rules.lines.append(f"{name}_safe = xp.where({name} > 0, {name}, 1.0)")
-
-    def _cap(self, step: Def, val: Val) -> None:
-        """Whatever its rounding, a value in a proved range is off by no more than the width of the range."""
-        assert step.within is not None
-        low, high = step.within
-        names = ", ".join([f"{step.tensor.name}_err", *(code.text for code in val.rows.values())])
-        target = names if val.rows else f"({names},)"
-        self.rules.lines.append(f"{target} = _within({high - low} + u, {names})")
-
-    def _joined(self, step: Def, val: Val, other: Val) -> Val:
-        """What covers both forms. A symbol that the other form introduces may be 0 where the first is used; what the
-        coefficients of an earlier symbol differ by is an own error."""
-        name, known = step.tensor.name, {s for v in self.rules.known.values() for s in v.rows}
-        assert other.error is not None
-        theirs = [other.error.text]
-        rows = dict(val.rows)
-        for symbol, code in other.rows.items():
-            if symbol in rows:
-                theirs.append(f"abs({code.text} - {rows[symbol].text})")
-            elif symbol in known:
-                theirs.append(f"abs({code.text})")
-        self.rules.lines += statement(f"{name}_err", [f"xp.maximum({name}_err, {' + '.join(theirs)})"])
-        for symbol, code in other.rows.items():
-            if symbol not in rows and symbol not in known:
-                rows[symbol] = Code(f"{name}_{symbol.name}", code.axes)
-                self.rules.lines.append(f"{rows[symbol].text} = {code.text}")
-        return Val(val.code, val.error, rows)
-
-    def _finish(self, step: Def, val: Val, partial: PartialSums | None) -> None:
-        name, lines = step.tensor.name, self.rules.lines
-        if step.tensor in self.signature.outputs:
-            size = self.rules.size_of_rows(val)
-            if self.gradient and partial is not None:
-                lines += [f"{name}_err = {name}_err + {size.text}"] if size is not None else []
-                self._partial_stores(step, partial)
-                size = None
-            total = f"{name}_err" + (f" + {size.text}" if size is not None else "")
-            source = self.signature.missing.get(step.tensor)
-            unless = "" if source is None else f"None if {source.name} is None else "
-            form = f'precision.get("{name}", precision["compute"])'
-            lines.append(f"{name}_err = {unless}_output({name}, {total}, {form})")
-            val = Val(val.code, val.error)
-            if step.within is not None:
-                self._cap(step, val)
-        elif not isinstance(step.value, Entry | Max):
-            self._rounded(step, name, val)
-        if self._shared_along_a_row(step.tensor):
-            assert val.error is not None
-            val = Val(val.code, None, {**val.rows, Symbol(name, step.indices): val.error})
-        self.rules.known[step.tensor] = val
-
-    def _rounded(self, step: Def, name: str, val: Val) -> None:
-        """A definition that is no output may be stored."""
-        size = self.rules.size_of_rows(val)
-        more = "" if size is None else f", {size.text}"
-        self.rules.lines += [
-            f'{name}_err = _checked({name}, {name}_err, precision["compute"]{more})',
-            f'if "{step.tensor.name}" in precision:',
-            f'    {name}_err = _stored({name}, {name}_err, precision["{step.tensor.name}"]{more})',
-        ]
+    def _largest(self, step: Def, value: Max) -> bool:
+        """Writes the maximum of an array; returns whether it is one."""
+        self.code.start(step.tensor.name, step.indices, value)
+        entry = value.body
+        if not isinstance(entry, Entry) or self.code.piece(entry).text != entry.tensor.name:
+            return False
+        of, name = entry.tensor.name, step.tensor.name
+        arguments = [f'"{name}"', of, *self.code.largest_arguments(value.index, value.where)]
+        self.code.lines.append(f"{name}, {of} = fl.largest({', '.join(arguments)})")
+        return True
 
     def _shared_along_a_row(self, tensor: Tensor) -> bool:
         """Whether a later definition uses the value along more dimensions than it has."""
@@ -305,18 +290,38 @@ class _Writer:
             tensor in tensors(step.value) and set(tensor.dims) < set(step.tensor.dims) for step in self.program.steps
         )
 
-    def _partial_stores(self, step: Def, partial: PartialSums) -> None:
-        """A kernel may keep the partial sums of a gradient, its scalar factors included, in a narrower format."""
-        name = step.tensor.name
+    def _partial(self, tensor: Tensor) -> bool:
+        """Whether a kernel is known that keeps the partial sums of this gradient, its scalar factors included, in a
+        narrower format: those of numbers times one matrix product."""
+        step = self.program.defined[tensor]
+        self.context.order[:] = list(step.indices)
         factors = step.value.factors if isinstance(step.value, Mul) else (step.value,)
+        sums = [f for f in factors if isinstance(f, Sum)]
         scalars = [compile_expr(f, self.context) for f in factors if not isinstance(f, Sum)]
-        if len(scalars) != len(factors) - 1 or not all(code.scalar for code in scalars):
-            return  # not numbers times one sum: no kernel is known that stores such partial sums
-        size = " * ".join([*(f"abs({code.text})" for code in scalars), partial.size])
-        self.partial_names.append(f"{name}_partial")
-        self.rules.lines += [
-            f'if "{name}_partial" in precision:',
-            f"    {name}_size = {size}",
-            f"    {name}_err = {name}_err + "
-            f'_partial_error({name}_size, {partial.terms}, {partial.members}, precision["{name}_partial"])',
-        ]
+        return len(sums) == 1 and all(c.scalar for c in scalars) and as_product(sums[0], self.context) is not None
+
+
+def _labels(program: Program, signature: Signature) -> dict[Tensor, tuple[str, ...]]:
+    """The axes that each array is given or defined with: those of its first use, or of its definition."""
+    found: dict[Tensor, tuple[str, ...]] = {}
+    for step in program.steps:
+        found[step.tensor] = tuple(ix.name for ix in step.indices)
+    for tensor in dict.fromkeys((*signature.inputs, *program.inputs)):
+        names: list[str] = []
+        for dim in tensor.dims:
+            name = dim.name
+            while name in names:
+                name += "_"
+            names.append(name)
+        found[tensor] = _first_use(program, tensor) or tuple(names)
+    return found
+
+
+def _first_use(program: Program, tensor: Tensor) -> tuple[str, ...] | None:
+    for step in program.steps:
+        for node in walk(step.value):
+            if isinstance(node, Entry) and node.tensor == tensor:
+                names = tuple(ix.name for ix in node.indices if isinstance(ix, Index))
+                if len(set(names)) == len(tensor.dims):
+                    return names
+    return None

@@ -1,86 +1,109 @@
-"""A whole reference file: header, helpers, and the functions of every operation of one derivation."""
+"""Whole reference files: header, helpers, and the functions of every operation of one derivation; their bounds."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
 
-from ...derivations.calculus.expr import Const, Tensor
+from ...derivations.calculus.call import Call
+from ...derivations.calculus.composite import Composition
+from ...derivations.calculus.expr import Const, Dim, Tensor
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Program
-from .bound_helpers import bound_helpers
 from .bounds import bound_functions
+from .composition import composition_lines, compositions_of, functions_called, value_and_vjp_composition
 from .functions import (
-    WIDTH,
+    MOST_RESULTS,
     Signature,
     argument_list,
     body_lines,
     chunk_index,
     chunk_lines,
     forward_signature,
+    hvp_signature,
     jvp_signature,
     return_type,
     signature_lines,
     value_and_vjp_program,
     value_and_vjp_signature,
     vjp_signature,
+    with_namespace,
     wrapped,
 )
+from .helpers import helpers
+from .layout import WIDTH, call_lines, import_lines, return_lines
 from .memory import reuse_helpers
+from .pairs import KEYWORD, inner_signature, joining_lines, outer_signature, split_lines
+
+PACKAGE = "lemmata.reference"  # of the references, as a file of a user's imports them
+MANY = 4  # gradients that a docstring lists one by one
 
 _VALUE_AND_VJP = "The outputs, and the gradients of the inputs that cotangents of the outputs give."
-_VJP = "Vector-Jacobian product: cotangents of the outputs to gradients of the inputs."
+_HVP = "Hessian-vector product: how the gradients change where the inputs move along the tangents."
 _JVP = "Jacobian-vector product: tangents of the inputs to tangents of the outputs."
 
-_NAMESPACE = '''
-def _namespace(x: Array) -> Any:
-    """NumPy for NumPy arrays; the array-API namespace of any other array."""
-    if isinstance(x, np.ndarray | np.generic):
-        return np
-    if hasattr(x, "__array_namespace__"):
-        return x.__array_namespace__()
-    from array_api_compat import array_namespace
 
-    return array_namespace(x)
-'''
-
-_WHERE = '''
-def _where(mask: Array | None, values: Array, otherwise: float) -> Array:
-    """`values` where the mask is True (everywhere if there is no mask), else `otherwise`."""
-    return values if mask is None else _namespace(values).where(mask, values, otherwise)
-'''
-
-_CHUNKS = '''
-def _chunks(size: int, chunk: int) -> list[slice]:
-    """Slices of at most `chunk` positions that cover `size` positions."""
-    return [slice(start, min(start + chunk, size)) for start in range(0, size, chunk)] or [slice(0, 0)]
+def topic_files(operations: Sequence[Operation], origin: str, command: str) -> dict[str, str]:
+    """The reference files of a built-in topic, by their paths in `reference/`: OPERATION.py with the functions of each
+    operation, and bounds/OPERATION.py."""
+    files = {f"{op.name}.py": generate_module([op], origin, command, ".") for op in operations}
+    return files | {
+        f"bounds/{op.name}.py": generate_bounds([op], origin, command, "..rounding") for op in bounded(operations)
+    }
 
 
-def _rows(x: Array | None, axis: int, rows: slice) -> Array | None:
-    """The rows of an array along an axis; an axis that broadcasts stays as it is."""
-    if x is None or x.ndim < -axis or x.shape[axis] == 1:
-        return x
-    return x[(..., rows, *(slice(None),) * (-axis - 1))]
-'''
+def bounded(operations: Sequence[Operation]) -> list[Operation]:
+    """The operations that have bounds: what has no gradients is a count, and exact."""
+    return [op for op in operations if op.differentiable]
 
 
-def generate_module(topic: str, operations: Sequence[Operation], origin: str, command: str) -> str:
-    """The source of the reference file of one topic; the same operations give the same bytes."""
-    parts = [_header(topic, operations, origin, command)]
+def generate_module(operations: Sequence[Operation], origin: str, command: str, package: str = PACKAGE) -> str:
+    """The source of a reference file; the same operations give the same bytes.
+
+    `package` is where the references of the parts of a composition are imported from.
+    """
     functions = [source for op in operations for source in operation_functions(op)]
     text = "\n\n".join(functions)
-    helpers = [_NAMESPACE]
-    if "_where(" in text.replace("xp.where(", ""):
-        helpers.append(_WHERE)
-    if "_chunks(" in text:
-        helpers.append(_CHUNKS)
-    helpers += reuse_helpers(text)
-    helpers += bound_helpers(text)
-    parts += [text, "\n\n".join(h.strip("\n") + "\n" for h in helpers)]
+    code = "\n\n".join((text, *helpers(text), *reuse_helpers(text)))
+    parts = [_header(operations, origin, command, code, _part_imports(operations, package)), code]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
-def _header(topic: str, operations: Sequence[Operation], origin: str, command: str) -> str:
+def generate_bounds(operations: Sequence[Operation], origin: str, command: str, rounding: str) -> str:
+    """The source of the rounding bounds of some operations; `rounding` is the module to import the arithmetic from."""
+    names = ", ".join(op.name for op in operations)
+    lines = [f'"""Rounding-error bounds of {names}.', ""]
+    lines += [f"GENERATED from {origin} by `{command}`. Do not edit.", '"""', ""]
+    lines += ["from __future__ import annotations", "", "from collections.abc import Mapping", "", "import numpy as np"]
+    lines += [*([""] if rounding.startswith(".") else []), *_bound_imports(operations, rounding)]
+    parts = ["\n".join(lines), *(source for op in operations for source in bound_functions(op))]
+    return "\n\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _bound_imports(operations: Sequence[Operation], rounding: str) -> list[str]:
+    """The imports of a file of bounds: the arithmetic; for a composition also the functions and bounds of its parts."""
+    called = functions_called([c for op in operations for c in compositions_of(op)])
+    package = rounding.removesuffix("rounding")
+    bounds = "." if package == ".." else f"{package}bounds."
+    composed = [name for name in ("call", "layer", "stacked") if called]
+    layers = any(isinstance(s, Call) and s.carry for op in operations for c in compositions_of(op) for s in c.steps)
+    outer = {f"{package}{part}": names for part, names in called.items()}
+    outer[f"{package}composed"] = tuple(composed if layers else composed[:1])
+    paired = ("halves", "joined") if any(op.pairs for op in operations) else ()
+    outer[rounding] = ("Array", "Format", "Rounding", *paired)
+    inner = {f"{bounds}{part}": tuple(f"{name}_bound" for name in names) for part, names in called.items()}
+    return [line for found in (outer, inner) for name in sorted(found) for line in import_lines(name, found[name])]
+
+
+def _part_imports(operations: Sequence[Operation], package: str) -> list[str]:
+    """The imports of the functions that compositions call."""
+    called = functions_called([c for op in operations for c in compositions_of(op)])
+    between = "" if package.endswith(".") else "."
+    lines = [line for part, names in called.items() for line in import_lines(f"{package}{between}{part}", names)]
+    return lines
+
+
+def _header(operations: Sequence[Operation], origin: str, command: str, code: str, imports: Sequence[str]) -> str:
     names = ", ".join(op.name for op in operations)
     lines = [f'"""Reference implementation of {names}.', ""]
     lines += [f"GENERATED from {origin} by `{command}`. Do not edit.", ""]
@@ -90,49 +113,87 @@ def _header(topic: str, operations: Sequence[Operation], origin: str, command: s
         WIDTH,
     )
     lines += ['"""', "", "from __future__ import annotations", ""]
-    lines += ["from collections.abc import Mapping", "from typing import Any", "", "import numpy as np", ""]
+    lines += ["import math"] if "math." in code else []
+    lines += ["from collections.abc import Callable"] if "Callable[" in code else []
+    lines += ["from typing import Any", "", "import numpy as np", ""]
+    lines += [*imports, ""] if imports else []
     lines += ["Array = Any  # an array of NumPy, or of any library that follows the array-API standard"]
-    lines += [
-        "Format = tuple[int, int, float]  # significand bits, exponent of the least normal number, largest number"
-    ]
     return "\n".join(lines)
 
 
 def operation_functions(op: Operation) -> list[str]:
-    """Forward, VJP (with and without the outputs), JVP and the three bounds of one operation."""
+    """Forward, VJP (with and without the outputs) and JVP of one operation; forward alone of a count."""
+    if not op.differentiable:
+        return [_function(op, op.program.pruned(), forward_signature(op), op.summary)]
     forward, backward, tangent = forward_signature(op), vjp_signature(op), jvp_signature(op)
     both = value_and_vjp_signature(op)
+    if op.composition is not None:
+        gradients, tangents = value_and_vjp_composition(op), op.composition.jvp(op.differentiable)
+        return [
+            _composed(op, op.composition, forward, op.summary),
+            _composed(op, gradients, both, _VALUE_AND_VJP, brief=True),
+            _vjp_function(op, backward, both),
+            _composed(op, tangents, tangent, _JVP, brief=True),
+        ]
     return [
         _function(op, op.program.pruned(), forward, op.summary),
-        _function(op, value_and_vjp_program(op), both, _VALUE_AND_VJP),
+        _function(op, value_and_vjp_program(op), both, _VALUE_AND_VJP, brief=True),
         _vjp_function(op, backward, both),
-        _function(op, op.jvp, tangent, _JVP),
-        *bound_functions(op),
+        _function(op, op.jvp, tangent, _JVP, brief=True),
+        *([_function(op, op.hvp, hvp_signature(op), _HVP, brief=True)] if op.second_order else []),
     ]
 
 
-def _function(op: Operation, program: Program, signature: Signature, summary: str) -> str:
+def _function(op: Operation, program: Program, signature: Signature, summary: str, *, brief: bool = False) -> str:
+    signature = inner_signature(op, signature)
+    outer = outer_signature(op, signature)
     dim = chunk_index(program, signature)
-    extra = ["chunk: int | None = None"] if dim is not None else []
-    lines = signature_lines(signature.name, argument_list(signature, extra), return_type(signature))
-    body = docstring(op, signature, summary, dim.name if dim is not None else None)
-    code = body_lines(program, signature)
+    extra = _keywords(op, dim)
+    lines = signature_lines(signature.name, argument_list(outer, extra), return_type(outer))
+    body = docstring(op, outer, summary, dim.name if dim is not None else None, brief=brief)
+    made = body_lines(program, signature)
+    code = [
+        *split_lines(op, signature, made, helper="_halves"),
+        *made,
+        *joining_lines(op, signature),
+    ]
     if dim is not None:
-        code[1:1] = chunk_lines(program, signature, dim)
-    code.append(f"return {', '.join(t.name for t in signature.outputs)}")
+        code = [*chunk_lines(program, outer, dim, ["interleaved=interleaved"] if op.pairs else []), *code]
+    code = with_namespace(code, outer)
+    code.append(f"return {', '.join(t.name for t in outer.outputs)}")
     return "\n".join([*lines, *_indented([*body, *code])]) + "\n"
+
+
+def _keywords(op: Operation, dim: Dim | None) -> list[str]:
+    chunk = ["chunk: int | None = None"] if dim is not None else []
+    return [*([KEYWORD] if op.pairs else []), *chunk]
+
+
+def _composed(
+    op: Operation, composition: Composition, signature: Signature, summary: str, *, brief: bool = False
+) -> str:
+    """A function of a composition, which calls the functions of its parts."""
+    lines = signature_lines(signature.name, argument_list(signature, []), return_type(signature))
+    code = with_namespace(composition_lines(composition, signature), signature)
+    code += return_lines([t.name for t in signature.outputs])
+    return "\n".join([*lines, *_indented([*docstring(op, signature, summary, None, brief=brief), *code])]) + "\n"
 
 
 def _vjp_function(op: Operation, signature: Signature, both: Signature) -> str:
     """The vector-Jacobian product alone: the same work, the outputs left out."""
     dim = chunk_index(op.vjp, signature)
-    extra = ["chunk: int | None = None"] if dim is not None else []
+    signature = outer_signature(op, inner_signature(op, signature))
+    extra = _keywords(op, dim)
     lines = signature_lines(signature.name, argument_list(signature, extra), return_type(signature))
-    body = docstring(op, signature, _VJP, dim.name if dim is not None else None)
+    body = [f'"""As `{both.name}`, without the outputs."""']
     outputs = ", ".join(t.name for t in signature.outputs)
-    unwanted = "_, " * len(op.program.outputs)
-    arguments = [t.name for t in signature.inputs] + (["chunk=chunk"] if dim is not None else [])
-    code = [f"{unwanted}{outputs} = {both.name}({', '.join(arguments)})", f"return {outputs}"]
+    unwanted = "_, " * len(outer_signature(op, both).outputs[: -len(signature.outputs)])
+    keywords = ["interleaved=interleaved"] if op.pairs else []
+    arguments = [t.name for t in signature.inputs] + keywords + (["chunk=chunk"] if dim is not None else [])
+    if len(signature.outputs) > MOST_RESULTS:
+        code = [*call_lines(f"{unwanted}*gradients = {both.name}", arguments), "return tuple(gradients)"]
+    else:
+        code = [*call_lines(f"{unwanted}{outputs} = {both.name}", arguments), f"return {outputs}"]
     return "\n".join([*lines, *_indented([*body, *code])]) + "\n"
 
 
@@ -140,22 +201,43 @@ def _indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" if line else "" for line in lines]
 
 
-def docstring(op: Operation, signature: Signature, summary: str, chunked: str | None) -> list[str]:
-    """Summary, arguments and results with shapes, conventions, source."""
-    lines = [f'"""{summary}', "", "Args:"]
-    lines += [f"    {t.name}: {_meaning(op, t)}." for t in signature.inputs]
-    if chunked is not None:
+def docstring(
+    op: Operation, signature: Signature, summary: str, chunked: str | None, *, brief: bool = False
+) -> list[str]:
+    """Summary, arguments and results with shapes, conventions, source; `brief`: what the forward function does not say
+    already."""
+    lines = [f'"""{summary}', "", f"Args (the others as in `{op.name}`):" if brief else "Args:"]
+    told = {t.name for t in op.arguments} | set(op.pairs) if brief else set()
+    lines += _told([(t, _meaning(op, t)) for t in signature.inputs if t.name not in told], "tangent")
+    if op.pairs and not brief:
+        lines.append("    interleaved: whether the features of a pair stand side by side, or half of all apart.")
+    if chunked is not None and not brief:
         lines.append(f"    chunk: work on so many positions of {chunked} at a time, to bound the memory.")
     lines += ["", "Returns:"]
-    for tensor in signature.outputs:
+    told |= {t.name for t in op.program.outputs} if brief else set()
+    if again := [t.name for t in signature.outputs if t.name in told]:
+        lines.append(f"    {', '.join(again)}: as `{op.name}` returns.")
+    results: list[tuple[Tensor, str]] = []
+    for tensor in (t for t in signature.outputs if t.name not in told):
         absent = signature.missing.get(tensor)
         note = f", None if there is no {absent.name}" if absent is not None else ""
-        lines.append(f"    {tensor.name}: {_meaning(op, tensor)}{note}.")
-    if op.conventions:
+        results.append((tensor, _meaning(op, tensor) + note))
+    lines += _told(results, "gradient")
+    if op.conventions and not brief:
         lines += ["", "Conventions:"]
         lines += [f"    {name}: {value}." for name, value in op.conventions.items()]
-    lines += ["", f"Source: {op.source}.", '"""']
+    lines += ['"""'] if brief else ["", f"Source: {op.source}.", '"""']
     return [piece for line in lines for piece in wrapped(line)]
+
+
+def _told(items: Sequence[tuple[Tensor, str]], kind: str) -> list[str]:
+    """A line for each argument or result; one line for many tangents or gradients, whose names say what they are."""
+    alike = [t.name for t, meaning in items if meaning.startswith(f"{kind} of ")]
+    if len(alike) <= MANY:
+        return [f"    {tensor.name}: {meaning}." for tensor, meaning in items]
+    others = [f"    {tensor.name}: {meaning}." for tensor, meaning in items if tensor.name not in alike]
+    absent = ", None where an input is absent" if any("None if" in meaning for _, meaning in items) else ""
+    return [*others, f"    {', '.join(alike)}: {kind}s of the inputs, each of its shape{absent}."]
 
 
 def _meaning(op: Operation, tensor: Tensor) -> str:
@@ -171,8 +253,13 @@ def _meaning(op: Operation, tensor: Tensor) -> str:
         ("cotangent", op.cotangent, op.program.outputs),
         ("tangent", op.tangent, (*op.differentiable, *op.program.outputs)),
     ]
+    if op.second_order:
+        roles.append(("tangent of the gradient", op.second, op.differentiable))
     for role, name, members in roles:
         for member in members:
             if name(member) == tensor:
                 return f"{role} of {member.name}, of its shape"
+        for whole, (first, _) in op.pairs.items():
+            if any(name(m).name == tensor.name.removesuffix(whole) + first for m in members if m.name == first):
+                return f"{role} of {whole}, of its shape"
     return "a number"

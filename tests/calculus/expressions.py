@@ -18,6 +18,7 @@ from lemmata.derivations.calculus.expr import (
     Entry,
     Expr,
     Fn,
+    Gated,
     Index,
     Larger,
     Max,
@@ -49,6 +50,7 @@ TENSORS = (
     Tensor("s"),
     Tensor("w", (), "positive"),
 )
+LOOKUPS = (Tensor("ids", (n,), "index", m), Tensor("next", (n,), "index", n), Tensor("at", (m,), "index", n))
 EXPONENTS = tuple(map(Fraction, ("2", "-1", "1/2", "-1/2", "3", "-2", "3/2", "1/3", "2/3")))
 CONSTANTS = tuple(map(Fraction, ("1", "-1", "2", "1/2", "-3", "0", "4", "2/3")))
 FUNCTIONS = ("exp", "log", "tanh", "exp", "log", "sin")
@@ -69,7 +71,7 @@ def expression(choose: Choose, depth: int = DEPTH, scope: tuple[Index, ...] = FR
     def part(inner: tuple[Index, ...] = scope) -> Expr:
         return expression(choose, depth - 1, inner)
 
-    match choose(9):
+    match choose(10):
         case 0 | 1:
             return Add(tuple(part() for _ in range(2 + choose(2))))
         case 2 | 3:
@@ -89,6 +91,8 @@ def expression(choose: Choose, depth: int = DEPTH, scope: tuple[Index, ...] = FR
             inner = (*scope, index)
             where: Expr = Const(Fraction(1)) if choose(2) else _indicator(choose, inner)
             return Max(index, part(inner), where)
+        case 8:
+            return Gated(part(), _indicator(choose, scope))
         case _:
             return Larger(part(), part())
 
@@ -101,7 +105,19 @@ def _index(choose: Choose) -> Index:
 def _subscript(choose: Choose, dim: Dim, scope: tuple[Index, ...]) -> Subscript:
     fitting = [index for index in scope if index.dim == dim]
     index = fitting[choose(len(fitting))]
-    return pi(index) if dim == n and choose(8) == 0 else index
+    match choose(8):
+        case 0 if dim == n:
+            return pi(index)
+        case 1 | 2:
+            return _lookup(choose, dim, scope)
+        case _:
+            return index
+
+
+def _lookup(choose: Choose, dim: Dim, scope: tuple[Index, ...]) -> Subscript:
+    fitting = [lookup(index) for lookup in LOOKUPS for index in scope if lookup.dims[0] == index.dim]
+    reached = [subscript for subscript in fitting if subscript.dim == dim]
+    return reached[choose(len(reached))]
 
 
 def _pair(choose: Choose, scope: tuple[Index, ...]) -> tuple[Index, Index]:
@@ -111,9 +127,13 @@ def _pair(choose: Choose, scope: tuple[Index, ...]) -> tuple[Index, Index]:
 
 def _indicator(choose: Choose, scope: tuple[Index, ...]) -> Expr:
     left, right = _pair(choose, scope)
-    match choose(5):
+    match choose(7):
         case 0:
             return Delta(left, right)
+        case 5:
+            return Delta(_lookup(choose, m, scope), next(index for index in scope if index.dim == m))
+        case 6:
+            return Delta(left, _lookup(choose, n, scope))
         case 1:
             return Predicate(position(left) - right + (choose(3) - 1))
         case 2:
@@ -149,7 +169,7 @@ def expressions(draw: st.DrawFn, depth: int = DEPTH) -> Expr:
 def point(rng: random.Random, tensors: Sequence[Tensor] = TENSORS) -> Point:
     """A random point: small sizes, small rational values with many zeros, ones and repetitions."""
     sizes = {n: rng.randint(1, 3), m: rng.randint(1, 2)}
-    values = {tensor: _array(tensor, sizes, rng) for tensor in tensors}
+    values = {tensor: _array(tensor, sizes, rng) for tensor in (*tensors, *LOOKUPS)}
     return Point(sizes, values, {pi: tuple(rng.sample(range(sizes[n]), sizes[n]))})
 
 
@@ -157,6 +177,8 @@ def _array(tensor: Tensor, sizes: Mapping[Dim, int], rng: random.Random) -> Arra
     def value() -> Fraction:
         if tensor.kind == "boolean":
             return Fraction(rng.randint(0, 1))
+        if tensor.over is not None:
+            return Fraction(rng.randrange(sizes[tensor.over]))
         if tensor.kind == "positive":
             return Fraction(rng.choice((1, 2, 3, 5)), rng.choice((1, 2)))
         return Fraction(rng.randint(-3, 3), rng.choice((1, 1, 2)))

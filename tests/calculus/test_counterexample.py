@@ -1,5 +1,6 @@
 """Counterexamples: the smallest sizes first, simple exact values, and no false alarm from rounding."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -21,7 +22,7 @@ from lemmata.derivations.calculus.expr import (
     position,
     total,
 )
-from lemmata.derivations.calculus.statement import Counterexample, Equal, NonNegative
+from lemmata.derivations.calculus.statement import Counterexample, Equal, NonNegative, Within
 
 n, m = Dim("n"), Dim("m")
 i, j, u = Index("i", n), Index("j", n), Index("u", m)
@@ -84,6 +85,33 @@ def test_a_negative_value_refutes_a_sign() -> None:
     assert counterexample.right == "should be at least 0"
     assert float(counterexample.left) < 0
     assert search(NonNegative(x[i] ** 2), 0).counterexample is None
+
+
+def test_a_value_outside_of_its_bounds_refutes_them() -> None:
+    number = Tensor("t")[()]
+    narrow = Within(number**2, high=Fraction(10**4))
+    assert search(narrow, 0).counterexample is None
+    suspected = search(narrow, 0, suspects=(Fraction(1), Fraction(100), Fraction(101)))
+    assert suspected.counterexample is not None
+    assert suspected.counterexample.values == {"t": {(): Fraction(101)}}
+    assert suspected.counterexample.right == "should be at most 10000"
+    assert suspected.counterexample.lines()[0] == "t = 101"
+    both = search(Within(number, Fraction(-1), Fraction(1)), 0, suspects=(Fraction(-3),)).counterexample
+    assert both is not None
+    assert both.right == "should be at least -1 and at most 1"
+
+
+def test_numbers_outside_of_the_domain_do_not_count() -> None:
+    claim = Within(Tensor("t")[()], Fraction(0), Fraction(1), Fraction(0), Fraction(1))
+    found = search(claim, 0, suspects=(Fraction(-1), Fraction(2)))
+    assert found.counterexample is None
+    assert search(replace(claim, end=Fraction(2)), 0, suspects=(Fraction(2),)).counterexample is not None
+
+
+def test_a_bound_that_is_reached_is_not_broken() -> None:
+    number = Tensor("t")[()]
+    third = Within(number / 3, high=Fraction(1, 3), start=Fraction(1), end=Fraction(1))
+    assert search(third, 0, suspects=(Fraction(1),)).counterexample is None
 
 
 def test_places_without_a_value_do_not_count() -> None:

@@ -166,6 +166,7 @@ def test_the_random_expressions_use_every_kind_of_node() -> None:
     rng = random.Random(0)
     seen = {type(node).__name__ for _ in range(300) for node in walk(expression(rng.randrange))}
     assert seen == {
-        "Add", "Const", "Delta", "Entry", "Fn", "Larger", "Max", "Mul", "Place", "Pow", "Predicate", "Size", "Sum",
+        "Add", "Const", "Delta", "Entry", "Fn", "Gated", "Larger", "Max", "Mul", "Place", "Pow", "Predicate",
+        "Size", "Sum",
     }  # fmt: skip
     assert {k.dim for k in FREE} == {d for t in TENSORS for d in t.dims}

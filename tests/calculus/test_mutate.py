@@ -1,5 +1,8 @@
 """Planted faults: of every kind, of the right dimensions, in claims and in programs."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 from lemmata.derivations.attention import ATTENTION
 from lemmata.derivations.calculus.expr import (
     Delta,
@@ -18,7 +21,7 @@ from lemmata.derivations.calculus.expr import (
 )
 from lemmata.derivations.calculus.mutate import claim_mutants, faults, program_mutants, replaced, spread
 from lemmata.derivations.calculus.normal_form import equal
-from lemmata.derivations.calculus.statement import Equal, NonNegative
+from lemmata.derivations.calculus.statement import Equal, NonNegative, Within
 from lemmata.derivations.softmax import SOFTMAX
 
 n = Dim("n")
@@ -88,6 +91,10 @@ def test_mutants_of_a_claim() -> None:
     ]
     assert {mutant.part for mutant in mutants} == {"left side", "right side", "hypotheses"}
     assert all(isinstance(mutant.claim, NonNegative) for mutant in claim_mutants(NonNegative(exp(x[i]))))
+    bounded = Within(exp(x[i]), low=Fraction(0), end=Fraction(3))
+    mutated = [mutant.claim for mutant in claim_mutants(bounded)]
+    assert mutated
+    assert all(isinstance(one, Within) and replace(one, expr=bounded.expr) == bounded for one in mutated)
 
 
 def test_a_selection_has_every_kind_and_no_more_than_asked_for() -> None:

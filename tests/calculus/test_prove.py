@@ -79,7 +79,7 @@ def test_refuted_with_a_counterexample() -> None:
 
 
 def test_true_but_not_shown_is_open() -> None:
-    result = verdict(Equal(tanh(a), (exp(a) - exp(-a)) / (exp(a) + exp(-a))))
+    result = verdict(Equal(Fn("sinh", a), (exp(a) - exp(-a)) / 2))
     assert result.status == "open"
     assert result.counterexample is None
     assert result.checks > 0
@@ -123,7 +123,7 @@ def test_hypotheses_are_used_and_needed() -> None:
 
 def test_every_conjunct_counts() -> None:
     true, false = Equal(a + b, b + a), Equal(a, b)
-    unknown = Equal(tanh(a), (exp(a) - exp(-a)) / (exp(a) + exp(-a)))
+    unknown = Equal(Fn("sinh", a), (exp(a) - exp(-a)) / 2)
     assert verdict(true, also=(true,)).status == "proved"
     assert verdict(true, also=(false,)).status == "refuted"
     assert verdict(true, also=(unknown,)).status == "open"

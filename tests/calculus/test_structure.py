@@ -7,8 +7,9 @@ from pathlib import Path
 import lemmata.derivations.calculus
 
 FOLDER = Path(lemmata.derivations.calculus.__path__[0])
-NORMAL_FORM = {"canonical", "functions", "indicators", "largest", "normal_form", "polynomial", "predicates", "products",
-               "simplify", "sums", "tidy"}  # fmt: skip
+NORMAL_FORM = {"absorb", "canonical", "elementary", "factor", "functions", "indicators", "intervals", "largest",
+               "normal_form", "polynomial", "predicates", "products", "quotients", "signs", "simplify", "sums",
+               "tidy", "trigonometry"}  # fmt: skip
 
 
 def imports() -> dict[str, set[str]]:

@@ -171,7 +171,7 @@ def test_positions_are_whole_numbers_of_indices_and_sizes() -> None:
     with pytest.raises(TypeError):
         at_least(moved, i)  # type: ignore[arg-type]  # as above
     with pytest.raises(DimensionError):
-        Delta(moved, i)  # type: ignore[arg-type]  # as above
+        Delta(moved, i)
 
 
 def test_a_logarithm_under_two_sums_keeps_its_form_when_indices_are_renamed() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lemmata.tests.conformance.planted_faults import LATENT_ATTENTION, SIGMOID_ATTENTION
+
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _TARGETS = Path(__file__).parent / "targets"
 
@@ -14,6 +16,25 @@ WITHOUT_FLOAT16 = ("float64", "float32", "bfloat16")
 # Triton's interpreter has no bfloat16, and the Triton attention no float64.
 INTERPRETED_DTYPES = ("float32", "float16")
 INTERPRETED_SOFTMAX_DTYPES = ("float64", *INTERPRETED_DTYPES)
+
+# Operations that `torch.nn.functional` has, and those that are called by their form.
+_OF_TORCH = ("linear", "embedding", "layer_norm", "rms_norm", "relu", "silu", "gelu", "cross_entropy")
+_OF_THEIR_FORM = (
+    "softcapped_attention",
+    "tied_output",
+    "qkv_projection",
+    "swiglu",
+    "geglu",
+    "feed_forward",
+    "swiglu_feed_forward",
+    "add_layer_norm",
+    "add_rms_norm",
+    "sgd",
+    "nesterov_sgd",
+    "adam",
+    "adamw",
+    "clip_grad_norm",
+)
 
 CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("attention", "torch.nn.functional:scaled_dot_product_attention", ALL_DTYPES),
@@ -34,4 +55,12 @@ CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("log_softmax", "lemmata.gpu.softmax:log_softmax", ALL_DTYPES),
     ("logsumexp", "torch:logsumexp", ALL_DTYPES),
     ("logsumexp", "lemmata.gpu.softmax:logsumexp", ALL_DTYPES),
+    *((name, f"torch.nn.functional:{name}", ALL_DTYPES) for name in _OF_TORCH),
+    ("soft_cross_entropy", "torch.nn.functional:cross_entropy", ALL_DTYPES),
+    *((name, f"{_TARGETS}/catalogue_kernels.py:{name}", ALL_DTYPES) for name in _OF_THEIR_FORM),
+    ("swiglu", f"{_TARGETS}/catalogue_kernels.py:eager_swiglu", ALL_DTYPES),
+    ("geglu", f"{_TARGETS}/catalogue_kernels.py:eager_geglu", ALL_DTYPES),
+    (SIGMOID_ATTENTION, f"{_EXAMPLES}/sigmoid_attention_kernel.py:attention", ALL_DTYPES),
+    (LATENT_ATTENTION, f"{_EXAMPLES}/latent_attention_kernel.py:attention", ALL_DTYPES),
+    (LATENT_ATTENTION, f"{_EXAMPLES}/latent_attention_kernel.py:absorbed", ALL_DTYPES),
 )

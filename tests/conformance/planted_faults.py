@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 _TARGETS = "lemmata.tests.conformance.targets"
+
+
+_EXAMPLES = str(Path(__file__).parents[2] / "examples")
+SIGMOID_ATTENTION = f"{_EXAMPLES}/sigmoid_attention.py"
+LATENT_ATTENTION = f"{_EXAMPLES}/latent_attention.py"
+# Where the faults of an operation are.
+_FILES = {
+    "attention": "attention_faults",
+    **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), "softmax_faults"),
+    **dict.fromkeys(("linear", "embedding"), "linear_faults"),
+    **dict.fromkeys(("layer_norm", "rms_norm"), "norm_faults"),
+    **dict.fromkeys(("relu", "silu", "gelu", "swiglu", "geglu"), "activation_faults"),
+    "cross_entropy": "loss_faults",
+    **dict.fromkeys(("sgd", "adam", "adamw"), "optimizer_faults"),
+    **dict.fromkeys((SIGMOID_ATTENTION, LATENT_ATTENTION), "example_faults"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,8 +43,7 @@ class Fault:
     @property
     def target(self) -> str:
         """As `load_target` takes it."""
-        file = "attention_faults" if self.operation == "attention" else "softmax_faults"
-        return f"{_TARGETS}.{file}:{self.name}"
+        return f"{_TARGETS}.{_FILES[self.operation]}:{self.name}"
 
 
 ATTENTION_FAULTS = (
@@ -137,4 +153,127 @@ SOFTMAX_FAULTS = (
     Fault("logsumexp", "logsumexp_in_base_2", "LSE", "sgl-project/sglang#35045"),
     Fault("logsumexp", "logsumexp_of_detached_maximum", "tail"),
 )
-FAULTS = ATTENTION_FAULTS + SOFTMAX_FAULTS
+LINEAR_FAULTS = (
+    Fault("linear", "weight_transposed", "layout"),
+    Fault("linear", "bias_dropped", "formula"),
+    Fault("linear", "bias_of_the_first_output", "cached row"),
+    Fault("linear", "last_features_dropped", "tail"),
+    Fault("linear", "products_summed_in_float16", "precision"),
+    Fault("linear", "input_read_as_contiguous", "stride", "pytorch/pytorch#112577"),
+    Fault("linear", "weight_gradient_without_the_last_rows", "tail", "pytorch/pytorch#193016"),
+    Fault("linear", "bias_gradient_of_the_last_batch_entry", "reduction"),
+    Fault("linear", "input_gradient_is_none", "missing gradient", "unslothai/unsloth#4533"),
+    Fault("linear", "weight_gradient_tail_unwritten", "uninitialised memory", "Dao-AILab/flash-attention#2896"),
+    Fault("embedding", "padding_has_a_gradient", "padding", "pytorch/pytorch#28716"),
+    Fault("embedding", "padding_reads_zero", "padding"),
+    Fault("embedding", "negative_padding_not_counted_from_the_end", "padding"),
+    Fault("embedding", "last_row_unreachable", "off by one", "pytorch/pytorch#188467"),
+    Fault("embedding", "scaled_by_the_root_of_the_width", "scale"),
+    Fault("embedding", "duplicates_overwrite_each_other", "reduction"),
+    Fault("embedding", "gradient_without_the_last_tokens", "tail", "pytorch/pytorch#28716"),
+)
+NORM_FAULTS = (
+    Fault("layer_norm", "eps_dropped", "epsilon"),
+    Fault("layer_norm", "variance_of_a_sample", "formula"),
+    Fault("layer_norm", "eps_outside_the_root", "epsilon"),
+    Fault("layer_norm", "variance_in_one_pass", "cancellation", "pytorch/pytorch#51102"),
+    Fault("layer_norm", "eps_added_to_the_count", "epsilon", "xlite-dev/LeetCUDA#317"),
+    Fault("layer_norm", "padding_in_the_mean", "tail"),
+    Fault("layer_norm", "deviation_of_the_first_row", "cached row"),
+    Fault("layer_norm", "layer_norm_with_the_weight_from_1", "convention"),
+    Fault("layer_norm", "layer_norm_gradient_without_the_mean", "formula"),
+    Fault("layer_norm", "bias_gradient_without_the_last_rows", "tail", "pytorch/pytorch#193016"),
+    Fault("layer_norm", "weight_gradient_is_none", "missing gradient", "unslothai/unsloth#4533"),
+    Fault("rms_norm", "rms_of_what_differs_from_the_mean", "formula"),
+    Fault("rms_norm", "rms_multiplied", "formula", "mosaicml/llm-foundry#371"),
+    Fault("rms_norm", "rms_eps_outside_the_root", "epsilon"),
+    Fault("rms_norm", "rms_eps_of_layer_norm", "epsilon"),
+    Fault("rms_norm", "rms_of_the_sum", "missing factor"),
+    Fault("rms_norm", "rms_treated_as_a_constant", "missing gradient"),
+    Fault("rms_norm", "rms_norm_with_the_weight_from_1", "convention"),
+    Fault("rms_norm", "rms_weight_gradient_is_none", "missing gradient", "unslothai/unsloth#4533"),
+    Fault("rms_norm", "rms_cotangent_read_as_contiguous", "stride", "flagos-ai/FlagGems#1084"),
+    Fault("rms_norm", "rms_gradient_tail_unwritten", "uninitialised memory", "flagos-ai/FlagGems#1084"),
+)
+ACTIVATION_FAULTS = (
+    Fault("relu", "leaky", "formula"),
+    Fault("relu", "capped_at_6", "range"),
+    Fault("relu", "magnitude", "formula"),
+    Fault("relu", "nan_becomes_zero_and_infinity_a_number", "range"),
+    Fault("relu", "relu_gradient_passes_at_zero", "kink"),
+    Fault("relu", "relu_gradient_passes_everywhere", "formula"),
+    Fault("silu", "sigmoid_alone", "missing factor"),
+    Fault("silu", "exponential_overflows", "range", "pytorch/executorch#22323"),
+    Fault("silu", "slope_1_702", "formula"),
+    Fault("silu", "silu_in_bfloat16", "precision"),
+    Fault("silu", "silu_gradient_without_the_slope", "formula"),
+    Fault("silu", "silu_gradient_of_a_constant_cotangent", "formula"),
+    Fault("gelu", "approximate_ignored", "convention"),
+    Fault("gelu", "always_approximate", "convention"),
+    Fault("gelu", "tanh_by_exponentials", "range", "pytorch/executorch#22323"),
+    Fault("gelu", "root_of_two_over_pi_forgotten", "missing factor"),
+    Fault("gelu", "erf_without_the_root_of_2", "missing factor"),
+    Fault("gelu", "sigmoid_form", "convention"),
+    Fault("gelu", "gelu_gradient_without_the_density", "formula"),
+    Fault("swiglu", "gate_and_up_swapped", "convention"),
+    Fault("swiglu", "both_activated", "formula"),
+    Fault("swiglu", "gated_by_a_sigmoid", "missing factor"),
+    Fault("swiglu", "gate_rounded_to_float16", "precision"),
+    Fault("swiglu", "gate_gradient_is_none", "missing gradient", "unslothai/unsloth#4533"),
+    Fault("swiglu", "up_gradient_of_the_gate", "formula"),
+    Fault("geglu", "geglu_by_tanh", "convention"),
+    Fault("geglu", "geglu_swapped", "convention"),
+    Fault("geglu", "geglu_by_silu", "formula"),
+    Fault("geglu", "geglu_gate_gradient_without_the_density", "formula"),
+    Fault("geglu", "geglu_up_gradient_is_none", "missing gradient", "unslothai/unsloth#4533"),
+)
+LOSS_FAULTS = (
+    Fault("cross_entropy", "ignored_rows_counted_in_the_mean", "reduction"),
+    Fault("cross_entropy", "weights_not_counted_in_the_mean", "reduction"),
+    Fault("cross_entropy", "sum_divided", "reduction"),
+    Fault("cross_entropy", "smoothing_of_ignored_rows", "formula", "pytorch/pytorch#73205"),
+    Fault("cross_entropy", "logits_not_shifted", "range", "pytorch/executorch#22323"),
+    Fault("cross_entropy", "normaliser_of_whole_blocks", "tail"),
+    Fault("cross_entropy", "logarithm_with_an_epsilon", "epsilon"),
+    Fault("cross_entropy", "smoothing_over_the_other_classes", "convention"),
+    Fault("cross_entropy", "ignore_index_ignored", "mask ignored"),
+    Fault("cross_entropy", "cotangent_of_the_loss_taken_for_1", "missing factor"),
+    Fault("cross_entropy", "gradient_without_the_target", "formula"),
+    Fault("cross_entropy", "logits_gradient_is_zero", "missing gradient", "linkedin/Liger-Kernel#968"),
+    Fault("cross_entropy", "gradient_stored_in_the_logits", "aliasing", "linkedin/Liger-Kernel#272"),
+)
+OPTIMIZER_FAULTS = (
+    Fault("sgd", "dampening_ignored", "formula"),
+    Fault("sgd", "decay_ascends", "formula"),
+    Fault("sgd", "velocity_before_the_step", "off by one"),
+    Fault("sgd", "nesterov_of_the_old_velocity", "convention"),
+    Fault("sgd", "parameters_updated_in_place", "aliasing", "linkedin/Liger-Kernel#272"),
+    Fault("adam", "moments_not_corrected", "missing factor"),
+    Fault("adam", "steps_counted_from_0", "off by one"),
+    Fault("adam", "eps_inside_the_root", "epsilon"),
+    Fault("adam", "decay_forgotten", "formula"),
+    Fault("adam", "largest_second_moment", "convention"),
+    Fault("adamw", "decay_coupled", "convention"),
+    Fault("adamw", "decay_without_the_rate", "missing factor"),
+    Fault("adamw", "decay_of_the_new_parameters", "convention"),
+    Fault("adamw", "default_decay_of_adam", "convention"),
+    Fault("adamw", "adamw_moments_not_corrected", "missing factor"),
+)
+EXAMPLE_FAULTS = (
+    Fault(SIGMOID_ATTENTION, "sigmoid_bias_of_the_queries", "formula"),
+    Fault(SIGMOID_ATTENTION, "sigmoid_without_bias", "convention"),
+    Fault(SIGMOID_ATTENTION, "sigmoid_weights_normalised", "formula"),
+    Fault(SIGMOID_ATTENTION, "sigmoid_masked_before_the_sigmoid", "mask leak"),
+    Fault(SIGMOID_ATTENTION, "sigmoid_last_block_dropped", "tail", "pytorch/pytorch#153799"),
+    Fault(SIGMOID_ATTENTION, "sigmoid_value_gradient_halved", "missing factor"),
+    Fault(SIGMOID_ATTENTION, "sigmoid_key_gradient_is_none", "missing gradient", "unslothai/unsloth#4533"),
+    Fault(LATENT_ATTENTION, "latent_scale_of_the_unrotated_part", "scale"),
+    Fault(LATENT_ATTENTION, "latent_without_the_rotated_part", "formula"),
+    Fault(LATENT_ATTENTION, "latent_heads_reversed", "head map", "XunhaoLai/native-sparse-attention-triton#27"),
+    Fault(LATENT_ATTENTION, "latent_rotated_part_of_the_first_head", "head map", "BobMcDear/attorch#14"),
+    Fault(LATENT_ATTENTION, "latent_mask_ignored", "mask ignored", "AI-Hypercomputer/maxtext#4476"),
+    Fault(LATENT_ATTENTION, "latent_fully_masked_rows_are_nan", "fully masked rows", "pytorch/pytorch#103963"),
+    Fault(LATENT_ATTENTION, "latent_gradient_of_one_path", "missing factor"),
+)
+DERIVED_FAULTS = LINEAR_FAULTS + NORM_FAULTS + ACTIVATION_FAULTS + LOSS_FAULTS + OPTIMIZER_FAULTS + EXAMPLE_FAULTS
+FAULTS = ATTENTION_FAULTS + SOFTMAX_FAULTS + DERIVED_FAULTS

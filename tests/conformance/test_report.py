@@ -2,12 +2,15 @@
 
 from io import StringIO
 
+from lemmata.conformance.profiles import find_profile
 from lemmata.conformance.report import render
 from lemmata.conformance.runner import conform
 from lemmata.conformance.verdict import Acceptance, CheckResult, Failure, ProfileUse, Verdict
 from rich.console import Console
 
 WIDTH = 100
+
+FUSED = find_profile("fused", "float16", "cpu")
 
 
 def printed(verdict: Verdict) -> str:
@@ -37,7 +40,10 @@ FAILED = Verdict(
                     failure=Failure("varies", "RowCase()", CODE)),
         CheckResult("atomics", "float16", "not run", decides=False, reason="no case that was drawn applies to it"),
     ),
-    profiles={"float32": ProfileUse("fp32", None), "float16": ProfileUse("eager", "fused")},
+    profiles={
+        "float32": ProfileUse("fp32", None, "float32 throughout"),
+        "float16": ProfileUse("eager", "fused", FUSED.description),
+    },
     acceptance={"float32": Acceptance(2100, 0, None), "float16": Acceptance(2100, 812, "NotImplementedError: no mask")},
     examples=2100,
     seed=0,

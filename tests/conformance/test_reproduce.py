@@ -24,6 +24,48 @@ FAILURES = [
     ("softmax", "forward", "float64", "law_breakers:returns_float32", AssertionError, "of dtype torch.float32"),
     ("softmax", "output fully written", "float32", "softmax_faults:output_tail_unwritten", AssertionError, "unwritten"),
 ]
+# Those of derived operations, with a correct target: several outputs, positions, an argument called `target`, numbers.
+DERIVED = [
+    ("embedding", "forward", "linear_faults:padding_reads_zero", "torch.nn.functional:embedding", "output: "),
+    (
+        "embedding",
+        "gradient",
+        "linear_faults:duplicates_overwrite_each_other",
+        "torch.nn.functional:embedding",
+        "weight",
+    ),
+    ("cross_entropy", "forward", "loss_faults:sum_divided", "torch.nn.functional:cross_entropy", "output: "),
+    (
+        "cross_entropy",
+        "gradient",
+        "loss_faults:gradient_without_the_target",
+        "torch.nn.functional:cross_entropy",
+        "input",
+    ),
+    ("layer_norm", "gradient", "norm_faults:eps_dropped", "torch.nn.functional:layer_norm", "gradient of input"),
+    ("adamw", "forward", "optimizer_faults:decay_coupled", f"{TARGETS}.catalogue_kernels:adamw", "output p_new"),
+    (
+        "adamw",
+        "gradient",
+        "optimizer_faults:decay_without_the_rate",
+        f"{TARGETS}.catalogue_kernels:adamw",
+        "gradient of",
+    ),
+    (
+        "softcapped_attention",
+        "gradient",
+        "law_breakers_of_forms:lse_detached",
+        f"{TARGETS}.catalogue_kernels:softcapped_attention",
+        "gradient",
+    ),
+    (
+        "linear",
+        "batch entries are independent",
+        "law_breakers_of_forms:batch_entry_reads_another",
+        "torch.nn.functional:linear",
+        "of a batch entry alone",
+    ),
+]
 
 
 def script_of(operation: str, check: str, dtype: str, target: str) -> str:
@@ -69,3 +111,31 @@ def test_a_script_needs_nothing_of_the_run_that_wrote_it(tmp_path: Path) -> None
         done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, check=False)
         assert done.returncode == status, done.stderr
         assert ("AssertionError: gradient of key: " in done.stderr) == bool(status)
+
+
+@pytest.mark.parametrize(("operation", "check", "target", "correct", "message"), DERIVED)
+def test_a_script_of_a_derived_operation_fails_for_its_target_and_passes_for_a_correct_one(
+    operation: str,
+    check: str,
+    target: str,
+    correct: str,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = script_of(operation, check, "float32", target)
+    faulty, fixed = tmp_path / "faulty.py", tmp_path / "fixed.py"
+    faulty.write_text(code, encoding="utf-8")
+    fixed.write_text(code.replace(f"{TARGETS}.{target}", correct), encoding="utf-8")
+    with pytest.raises((AssertionError, RuntimeError), match=message):
+        runpy.run_path(str(faulty))
+    runpy.run_path(str(fixed))
+    assert capsys.readouterr().out
+
+
+def test_a_script_of_positions_and_options_is_short_and_complete() -> None:
+    code = script_of("cross_entropy", "forward", "float32", "loss_faults:sum_divided")
+    assert "target_ = torch.tensor([" in code
+    assert "output = target(input, target_, reduction='sum'" in code
+    assert "from lemmata.conformance.generic_cases import GenericCase" in code
+    assert "operation.profiles)" in code

@@ -75,7 +75,7 @@ def wrong_signature(x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sofmax", "torch:softmax"), "operation 'sofmax' is not known; there are softmax, log_softmax"),
+        (("sofmax", "torch:softmax"), "'sofmax' is neither an operation nor a file ending in .py"),
         (("softmax", wrong_signature), "but the calling convention is (input, dim=…)"),
         (("attention", "torch:matmul"), "does not take the arguments of its calling convention"),
     ],

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lemmata.conformance.profiles import find_profile
 from lemmata.conformance.runner import conform
 from lemmata.conformance.verdict import Acceptance, CheckResult, Failure, ProfileUse, Verdict
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "conform-json.md"
+
+FUSED = find_profile("fused", "float16", "cpu")
 
 
 def passed(name: str, dtype: str = "float32", **changes: Any) -> CheckResult:
@@ -27,7 +30,7 @@ def verdict(*checks: CheckResult, **changes: Any) -> Verdict:
         dtypes=("float32",),
         required=(),
         checks=checks,
-        profiles={"float32": ProfileUse("fp32", "fp32")},
+        profiles={"float32": ProfileUse("fp32", "fp32", "float32 throughout")},
         acceptance={"float32": Acceptance(10, 0, None)},
         examples=10,
         seed=0,
@@ -75,7 +78,10 @@ def test_one_dtype_that_does_not_run_a_check_is_not_made_up_for_by_another() -> 
     both = verdict(
         passed("forward"),
         passed("forward", "float16", status="not run", reason="every bound is infinite"),
-        profiles={"float32": ProfileUse("fp32", "fp32"), "float16": ProfileUse("eager", "fused")},
+        profiles={
+            "float32": ProfileUse("fp32", "fp32", "float32 throughout"),
+            "float16": ProfileUse("eager", "fused", FUSED.description),
+        },
         acceptance={"float32": Acceptance(10, 0, None), "float16": Acceptance(10, 0, None)},
     )
     assert both.reasons == ("forward (float16) was not run: every bound is infinite",)

@@ -16,10 +16,14 @@ from lemmata.derivations.calculus.operation import Operation
 from lemmata.derivations.calculus.program import Program
 from lemmata.derivations.calculus.statement import Claim, Equal
 from lemmata.derivations.calculus.traverse import children, rebuild
+from lemmata.derivations.norm import ADD_LAYER_NORM, LAYER_NORM, RMS_NORM
+from lemmata.derivations.optimizer import CLIP, NESTEROV
 from lemmata.derivations.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, x
 from lemmata.derivations.softmax import i as row
 
-OPERATIONS = (SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION, SOFTCAPPED)
+OPERATIONS = (
+    SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION, SOFTCAPPED, LAYER_NORM, RMS_NORM, ADD_LAYER_NORM, NESTEROV, CLIP,
+)  # fmt: skip
 
 
 def unfolded(folded: Folded, expr: Expr, program: Program) -> Expr:
@@ -125,3 +129,14 @@ def test_weights_are_not_taken_for_those_of_another_mask() -> None:
     folded = fold(ATTENTION.program, weights)
     assert str(folded.exprs[0]) == "p′[r, i, j]"
     assert [str(r) for r in folded.where["′"]] == ["keep[r, i, j] ↦ keep_2[r, i, j]"]
+
+
+def test_the_mean_of_something_else_is_not_shown_as_a_mean_with_a_replacement() -> None:
+    program = LAYER_NORM.program
+    variance, output = program.tensor("var"), program.tensor("y")
+    feature = program.defined[output].indices[0]
+    (x,) = (tensor for tensor in program.inputs if tensor.name == "x")
+    assert str(fold(program, program.inline(variance[()])).exprs[0]) == "var"
+    shifted = fold(program, LAYER_NORM.value(output[feature], {x: lambda at: x[at] + Tensor("a")[()]}))
+    assert str(shifted.exprs[0]) == "y′[c]"
+    assert [str(r) for r in shifted.where["′"]] == ["x[f] ↦ x[f] + a"]

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from lemmata.derivations.calculus.expr import (
+    Const,
     Delta,
     Dim,
     Expr,
+    Fn,
     Index,
     Larger,
     Permutation,
@@ -51,6 +53,9 @@ STRUCTURE |= {"subsection", "paragraph", "emph", "item", "text", "_", ",", ":", 
 MATHEMATICS = {"mathrm", "operatorname", "frac", "tfrac", "sqrt", "sum", "max", "left", "right", "qquad", "prime"}
 MATHEMATICS |= {"delta", "Delta", "alpha", "beta", "pi", "rho", "ge", "le", "mapsto", "log", "tanh", "circ", "langle"}
 MATHEMATICS |= {"rangle", "partial", "nabla", "infty", "cdot", "surd", "mathsf", "in", "times", "textbackslash"}
+MATHEMATICS |= {"hat", "bar", "tilde", "Vert", "exp", "sin", "cos", "sinh", "cosh", "min", "ne", "to", "approx", "pm"}
+MATHEMATICS |= {"propto", "prod", "ldots", "odot", "Phi", "Omega", "Gamma", "delta", "zeta", "eta", "theta", "kappa"}
+MATHEMATICS |= {"gamma", "epsilon", "lambda", "mu", "nu", "xi", "sigma", "tau", "phi", "chi", "psi", "omega"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +77,16 @@ MATHEMATICS |= {"rangle", "partial", "nabla", "infty", "cdot", "surd", "mathsf",
         (at_least(i, j), r"[i - j \ge 0]"),
         (Place(position(i) - j) * z[()], r"\left(i - j\right)\, z"),
         (x[Permutation("π", n)(i)] * 1, r"x_{\pi(i)}\, 1"),
-        (total(j, x[j] * total(Index("j", n), y[j])), r"\sum_{j} x_{j}\, \sum_{j'} y_{j}"),
+        (total(j, x[j] * total(Index("j", n), y[j])), r"\sum_{j} x_{j}\, \sum_{j^{\prime}} y_{j}"),
+        (z[()] - 2 * x[i], r"z - 2\, x_{i}"),
+        (x[i] + Const(Fraction(-1, 2)), r"x_{i} - \tfrac{1}{2}"),
+        (x[i] - (y[i] + z[()]), r"x_{i} - \left(y_{i} + z\right)"),
+        (Fn("acos", Const(Fraction(-1))) * x[i], r"\pi\, x_{i}"),
+        (exp(x[i] / z[()]), r"\exp\left(\frac{x_{i}}{z}\right)"),
+        (Tensor("w_q", (n,))[i] ** 2, r"{w^{\mathrm{q}}_{i}}^{2}"),
+        (Fn("step", x[i]), r"[x_{i} > 0]"),
+        (Fn("abs", x[i]), r"\left|x_{i}\right|"),
+        (Fn("erf", x[i]), r"\operatorname{erf}\left(x_{i}\right)"),
     ],
 )
 def test_notation(expr: Expr, shown: str) -> None:
@@ -86,14 +100,24 @@ def test_notation(expr: Expr, shown: str) -> None:
         ("lse", r"\mathrm{lse}"),
         ("dq", r"\mathrm{d}q"),
         ("dbias", r"\mathrm{dbias}"),
+        ("tx", r"\mathrm{t}x"),
+        ("dx_q", r"\mathrm{d}x_{q}"),
         ("k1", "k^{(1)}"),
         ("o′′", r"o^{\prime\prime}"),
         ("k1′", r"k^{(1)\prime}"),
         ("Δk", r"\Delta k"),
         ("alpha", r"\alpha"),
-        ("d_v", r"d_{\mathrm{v}}"),
+        ("d_v", "d_{v}"),
         ("k_heads", r"k_{\mathrm{heads}}"),
-        ("delta_2", r"\mathrm{delta\_}^{(2)}"),
+        ("delta_2", r"\mathrm{delta}_{2}"),
+        ("d_0", "d_{0}"),
+        ("n_1", "n_{1}"),
+        ("xhat", r"\hat{x}"),
+        ("dx_hat", r"\mathrm{d}\hat{x}"),
+        ("m_bar", r"\bar{m}"),
+        ("W_gate", r"W_{\mathrm{gate}}"),
+        ("eps", r"\epsilon"),
+        ("bias_scale", r"\mathrm{bias\_scale}"),
     ],
 )
 def test_names(name: str, shown: str) -> None:

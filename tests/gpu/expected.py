@@ -13,7 +13,13 @@ import torch
 from lemmata.conformance.profiles import FLOAT32, FORMATS, Format
 from lemmata.conformance.rounding import sum_error
 from lemmata.reference import attention as attention_reference
-from lemmata.reference import softmax as softmax_reference
+from lemmata.reference.bounds.attention import attention_bound, attention_vjp_bound
+from lemmata.reference.bounds.log_softmax import log_softmax_bound, log_softmax_vjp_bound
+from lemmata.reference.bounds.logsumexp import logsumexp_bound, logsumexp_vjp_bound
+from lemmata.reference.bounds.softmax import softmax_bound, softmax_vjp_bound
+from lemmata.reference.log_softmax import log_softmax, log_softmax_vjp
+from lemmata.reference.logsumexp import logsumexp, logsumexp_vjp
+from lemmata.reference.softmax import softmax, softmax_vjp
 
 Array = Any
 # The tensor cores may truncate an operand to TF32 instead of rounding it: one bit less of accuracy than TF32 has.
@@ -59,22 +65,22 @@ class Rows(NamedTuple):
 
 
 SOFTMAX = Rows(
-    softmax_reference.softmax,
-    softmax_reference.softmax_bound,
-    softmax_reference.softmax_vjp,
-    softmax_reference.softmax_vjp_bound,
+    softmax,
+    softmax_bound,
+    softmax_vjp,
+    softmax_vjp_bound,
 )
 LOG_SOFTMAX = Rows(
-    softmax_reference.log_softmax,
-    softmax_reference.log_softmax_bound,
-    softmax_reference.log_softmax_vjp,
-    softmax_reference.log_softmax_vjp_bound,
+    log_softmax,
+    log_softmax_bound,
+    log_softmax_vjp,
+    log_softmax_vjp_bound,
 )
 LOGSUMEXP = Rows(
-    softmax_reference.logsumexp,
-    softmax_reference.logsumexp_bound,
-    softmax_reference.logsumexp_vjp,
-    softmax_reference.logsumexp_vjp_bound,
+    logsumexp,
+    logsumexp_bound,
+    logsumexp_vjp,
+    logsumexp_vjp_bound,
     reduces=True,
 )
 
@@ -159,8 +165,8 @@ def attention(
     reference = attention_reference
     exact_parts = (*reference.attention(**arguments), *reference.attention_vjp(**arguments, **cotangents))
     errors = (
-        *reference.attention_bound(**arguments, precision=form),
-        *reference.attention_vjp_bound(**arguments, **cotangents, precision=gradient_form),
+        *attention_bound(**arguments, precision=form),
+        *attention_vjp_bound(**arguments, **cotangents, precision=gradient_form),
     )
     exact = Attention(*(x.reshape(shape) for x, shape in zip(exact_parts, shapes, strict=True)))
     return exact, Attention(*(count * x.reshape(shape) for x, shape in zip(errors, shapes, strict=True)))

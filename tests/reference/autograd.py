@@ -13,7 +13,7 @@ from lemmata.tests.reference.problems import AttentionProblem, RowProblem
 Array = Any
 
 
-def _logsumexp(x: torch.Tensor) -> torch.Tensor:
+def logsumexp(x: torch.Tensor) -> torch.Tensor:
     # torch.logsumexp and torch.log_softmax differentiate from their saved outputs, exp(x − lse) and exp(y): forms whose
     # rounding grows with the logits themselves, which the definition's does not.
     m = x.detach().amax(-1, keepdim=True)
@@ -28,11 +28,12 @@ def _log_softmax(x: torch.Tensor) -> torch.Tensor:
 _ROWS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "softmax": lambda x: torch.softmax(x, -1),
     "log_softmax": _log_softmax,
-    "logsumexp": _logsumexp,
+    "logsumexp": logsumexp,
 }
 
 
-def _jvp(function: Callable[..., Any], inputs: tuple[torch.Tensor, ...], tangents: tuple[torch.Tensor, ...]) -> Any:
+def jvp(function: Callable[..., Any], inputs: tuple[torch.Tensor, ...], tangents: tuple[torch.Tensor, ...]) -> Any:
+    """The tangent of the results, by forward mode."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # torch's own forward mode uses torch.jit.script
         return torch.func.jvp(function, inputs, tangents)[1]
@@ -45,7 +46,7 @@ def row_results(operation: str, problem: RowProblem) -> dict[str, Array]:
     dy = torch.from_numpy(problem.row_cotangent if operation == "logsumexp" else problem.cotangent)
     y = function(x)
     (dx,) = torch.autograd.grad(y, x, dy)
-    ty = _jvp(function, (x.detach(),), (torch.from_numpy(problem.cotangent),))
+    ty = jvp(function, (x.detach(),), (torch.from_numpy(problem.cotangent),))
     return {"forward": y.detach().numpy(), "vjp": dx.numpy(), "jvp": ty.numpy()}
 
 
@@ -69,7 +70,7 @@ def _attention(
     empty = (s == -torch.inf).all(-1)
     s = s.masked_fill(empty[..., None], 0.0)  # softmax of such a row is NaN, and so is its gradient
     p = torch.softmax(s, -1).masked_fill(empty[..., None], 0.0)
-    lse = _logsumexp(s).masked_fill(empty, -torch.inf)
+    lse = logsumexp(s).masked_fill(empty, -torch.inf)
     return torch.einsum("...rnm,...me->...rne", p, v), lse
 
 
@@ -90,7 +91,7 @@ def attention_results(operation: str, problem: AttentionProblem) -> dict[str, Ar
     o, lse = function(*inputs)
     gradients = torch.autograd.grad((o, lse), inputs, (do, dlse))
     tangents = tuple(torch.from_numpy(problem.tangents[f"t{name}"]) for name in names)
-    to, tlse = _jvp(function, tuple(x.detach() for x in inputs), tangents)
+    to, tlse = jvp(function, tuple(x.detach() for x in inputs), tangents)
     return {
         "o": o.detach().numpy(),
         "lse": lse.detach().numpy(),

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from lemmata.reference import attention as attention_reference
-from lemmata.reference import softmax as softmax_reference
 from lemmata.tests.reference import oracle
 from lemmata.tests.reference.formats import IN_FLOAT64, Precision
+from lemmata.tests.reference.functions import bound_of, function
 from lemmata.tests.reference.problems import AttentionProblem, RowProblem
 
 Array = Any
@@ -38,9 +37,9 @@ def row_results(operation: str, problem: RowProblem, convert: Convert = as_is) -
     """Forward, VJP and JVP of an operation on rows, on arrays that `convert` makes."""
     x, dy, tx = convert(problem.x), convert(_cotangent(operation, problem)), convert(problem.cotangent)
     return {
-        "forward": getattr(softmax_reference, operation)(x),
-        "vjp": getattr(softmax_reference, f"{operation}_vjp")(x, dy),
-        "jvp": getattr(softmax_reference, f"{operation}_jvp")(x, tx),
+        "forward": function(operation)(x),
+        "vjp": function(operation, "_vjp")(x, dy),
+        "jvp": function(operation, "_jvp")(x, tx),
     }
 
 
@@ -50,9 +49,9 @@ def row_bounds(
     """The bounds of `row_results`."""
     x, dy, tx = convert(problem.x), convert(_cotangent(operation, problem)), convert(problem.cotangent)
     return {
-        "forward": getattr(softmax_reference, f"{operation}_bound")(x, precision=precision),
-        "vjp": getattr(softmax_reference, f"{operation}_vjp_bound")(x, dy, precision=precision),
-        "jvp": getattr(softmax_reference, f"{operation}_jvp_bound")(x, tx, precision=precision),
+        "forward": bound_of(operation)(x, precision=precision),
+        "vjp": bound_of(operation, "_vjp")(x, dy, precision=precision),
+        "jvp": bound_of(operation, "_jvp")(x, tx, precision=precision),
     }
 
 
@@ -85,10 +84,9 @@ def attention_results(
     arguments = _arguments(operation, problem, convert)
     cotangents = {name: convert(x) for name, x in problem.cotangents.items()}
     tangents = {name: convert(x) for name, x in problem.tangents.items()}
-    reference = attention_reference
-    forward = getattr(reference, operation)(**arguments, chunk=chunk)
-    vjp = getattr(reference, f"{operation}_vjp")(**arguments, **cotangents, chunk=chunk)
-    jvp = getattr(reference, f"{operation}_jvp")(**arguments, **tangents, chunk=chunk)
+    forward = function(operation)(**arguments, chunk=chunk)
+    vjp = function(operation, "_vjp")(**arguments, **cotangents, chunk=chunk)
+    jvp = function(operation, "_jvp")(**arguments, **tangents, chunk=chunk)
     return {
         **_named("", ("o", "lse"), forward),
         **_named("d", ("q", "k", "v", "bias"), vjp),
@@ -103,10 +101,9 @@ def attention_bounds(
     arguments = _arguments(operation, problem, convert)
     cotangents = {name: convert(x) for name, x in problem.cotangents.items()}
     tangents = {name: convert(x) for name, x in problem.tangents.items()}
-    reference = attention_reference
-    forward = getattr(reference, f"{operation}_bound")(**arguments, precision=precision)
-    vjp = getattr(reference, f"{operation}_vjp_bound")(**arguments, **cotangents, precision=precision)
-    jvp = getattr(reference, f"{operation}_jvp_bound")(**arguments, **tangents, precision=precision)
+    forward = bound_of(operation)(**arguments, precision=precision)
+    vjp = bound_of(operation, "_vjp")(**arguments, **cotangents, precision=precision)
+    jvp = bound_of(operation, "_jvp")(**arguments, **tangents, precision=precision)
     return {
         **_named("", ("o", "lse"), forward),
         **_named("d", ("q", "k", "v", "bias"), vjp),

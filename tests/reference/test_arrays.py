@@ -9,6 +9,7 @@ import pytest
 import torch
 from lemmata.reference import attention as attention_reference
 from lemmata.reference import softmax as softmax_reference
+from lemmata.reference.bounds.attention import attention_bound, attention_vjp_bound
 from lemmata.tests.reference import autograd, oracle
 from lemmata.tests.reference.evaluate import (
     ATTENTION_OPERATIONS,
@@ -23,6 +24,7 @@ from lemmata.tests.reference.evaluate import (
     worst_share,
 )
 from lemmata.tests.reference.formats import IN_FLOAT64
+from lemmata.tests.reference.functions import bound_of, function
 from lemmata.tests.reference.problems import AttentionProblem, attention_problem, row_problem
 
 Array = Any
@@ -122,7 +124,7 @@ def test_leading_dimensions_broadcast() -> None:
     k, v = rng.standard_normal((7, 5)), rng.standard_normal((1, 7, 6))
     keep = rng.random((3, 7)) < 0.8
     whole = attention_reference.attention(q, k, v, keep=keep)
-    bounds = attention_reference.attention_bound(q, k, v, keep=keep, precision=IN_FLOAT64)
+    bounds = attention_bound(q, k, v, keep=keep, precision=IN_FLOAT64)
     assert whole[0].shape == (4, 2, 3, 6)
     assert whole[1].shape == (4, 2, 3)
     for b in range(4):
@@ -160,9 +162,9 @@ def test_larger_sizes_agree_with_torch(operation: str) -> None:
 def test_rows_of_an_empty_batch(operation: str) -> None:
     x = np.zeros((0, 5))
     shape = (0,) if operation == "logsumexp" else (0, 5)
-    assert getattr(softmax_reference, operation)(x).shape == shape
-    assert getattr(softmax_reference, f"{operation}_bound")(x, precision=IN_FLOAT64).shape == shape
-    assert getattr(softmax_reference, f"{operation}_vjp")(x, np.zeros(shape)).shape == (0, 5)
+    assert function(operation)(x).shape == shape
+    assert bound_of(operation)(x, precision=IN_FLOAT64).shape == shape
+    assert function(operation, "_vjp")(x, np.zeros(shape)).shape == (0, 5)
 
 
 @ATTENTIONS
@@ -196,9 +198,9 @@ def test_rows_without_keys_are_zero_by_convention(operation: str) -> None:
 def test_a_logit_of_minus_infinity_is_a_mask(operation: str) -> None:
     x = np.array([[0.5, -np.inf, 2.0, -1.0]])
     shorter = x[:, [0, 2, 3]]
-    value = getattr(softmax_reference, operation)(x)
-    bound = getattr(softmax_reference, f"{operation}_bound")(x, precision=IN_FLOAT64)
-    short = getattr(softmax_reference, operation)(shorter)
+    value = function(operation)(x)
+    bound = bound_of(operation)(x, precision=IN_FLOAT64)
+    short = function(operation)(shorter)
     if operation == "logsumexp":
         assert abs(value - short) <= bound
         return
@@ -218,7 +220,7 @@ def test_inputs_are_left_as_they_are_and_outputs_share_no_memory(operation: str)
         arguments = {"do": problem.cotangents["do"], "dlse": problem.cotangents.get("dlse"), **problem.inputs}
         if cap:
             arguments["cap"] = problem.cap
-        both = getattr(attention_reference, f"{operation}_value_and_vjp")(**arguments)
+        both = function(operation, "_value_and_vjp")(**arguments)
         results = attention_results(operation, problem)
         for part, saved in zip(parts, before, strict=True):
             for name, x in part.items():
@@ -238,7 +240,7 @@ def test_the_value_comes_with_the_gradient(operation: str) -> None:
         x = problem.x.copy()
         results = row_results(operation, problem)
         dy = problem.row_cotangent if operation == "logsumexp" else problem.cotangent
-        value, gradient = getattr(softmax_reference, f"{operation}_value_and_vjp")(problem.x, dy)
+        value, gradient = function(operation, "_value_and_vjp")(problem.x, dy)
         np.testing.assert_array_equal(value, results["forward"])
         np.testing.assert_array_equal(gradient, results["vjp"])
         np.testing.assert_array_equal(problem.x, x)
@@ -257,8 +259,6 @@ def test_torch_differentiates_through_the_reference() -> None:
     do = torch.from_numpy(problem.cotangents["do"])
     gradients = torch.autograd.grad(o, (q, k, v), do)
     expected = attention_reference.attention_vjp(q.detach(), k.detach(), v.detach(), do, keep=keep)
-    bounds = attention_reference.attention_vjp_bound(
-        **problem.inputs, do=problem.cotangents["do"], precision=IN_FLOAT64
-    )
+    bounds = attention_vjp_bound(**problem.inputs, do=problem.cotangents["do"], precision=IN_FLOAT64)
     for a, b, bound in zip(gradients, expected[:3], bounds[:3], strict=True):
         assert ((a - b).abs().numpy() <= 2 * bound).all()

@@ -8,6 +8,8 @@ import pytest
 import torch
 from lemmata.reference import attention as attention_reference
 from lemmata.reference import softmax as softmax_reference
+from lemmata.reference.bounds.attention import attention_bound, attention_vjp_bound
+from lemmata.reference.bounds.softmax import softmax_vjp_bound
 from lemmata.tests.reference.formats import FLOAT16, FLOAT32, Format
 
 Array = Any
@@ -95,7 +97,7 @@ def test_the_gradient_of_softmax_is_bounded_tightly(offset: float) -> None:
                 return (one(p * one(torch.from_numpy(dp) - delta, noise), noise),)
 
             (worst,) = worst_case(program)
-            bound = softmax_reference.softmax_vjp_bound(x, dp, precision={"compute": FLOAT32})
+            bound = softmax_vjp_bound(x, dp, precision={"compute": FLOAT32})
             found.append(ratios(bound, worst, softmax_reference.softmax_vjp(x, dp)).ravel())
     share = np.concatenate(found)
     assert share.min() >= 1.0
@@ -116,7 +118,7 @@ def test_the_gradients_of_attention_are_bounded_tightly(offset: float, spread: f
             for saved in (False, True)
             for products in (False, True)
         ]
-        bounds = attention_reference.attention_vjp_bound(q, k, v, do, precision={"compute": FLOAT32})
+        bounds = attention_vjp_bound(q, k, v, do, precision={"compute": FLOAT32})
         values = attention_reference.attention_vjp(q, k, v, do)
         for place, name in enumerate(found):
             worst = np.maximum.reduce([case[place] for case in cases])
@@ -174,9 +176,7 @@ def test_partial_sums_may_be_stored_in_the_storage_format(size: float) -> None:
         half: dict[str, Format] = {"compute": FLOAT32, "dv": FLOAT16}
         stored = {**half, "dv_partial": FLOAT16}
         _, _, dv, _ = attention_reference.attention_vjp(q, k, v, do)
-        without, within = (
-            attention_reference.attention_vjp_bound(q, k, v, do, precision=precision)[2] for precision in (half, stored)
-        )
+        without, within = (attention_vjp_bound(q, k, v, do, precision=precision)[2] for precision in (half, stored))
         p = np.exp(q @ k.T * 3**-0.5)
         p /= p.sum(-1, keepdims=True)
         error = abs(_stored_sums(np.einsum("rij,rie->rije", p, do), 32, np.float16) - dv)
@@ -189,9 +189,9 @@ def test_a_partial_sum_that_may_overflow_is_not_hidden() -> None:
     do[:, 32:] *= -1  # the sum is 0, and that of the first 32 is 64,000 / 1
     arguments = (np.zeros((1, 64, 1)), np.zeros((1, 1)), np.ones((1, 1)), do)
     half: dict[str, Format] = {"compute": FLOAT32, "dv": FLOAT16}
-    assert np.isfinite(attention_reference.attention_vjp_bound(*arguments, precision=half)[2]).all()
+    assert np.isfinite(attention_vjp_bound(*arguments, precision=half)[2]).all()
     stored = {**half, "dv_partial": FLOAT16}
-    assert np.isinf(attention_reference.attention_vjp_bound(*arguments, precision=stored)[2]).all()
+    assert np.isinf(attention_vjp_bound(*arguments, precision=stored)[2]).all()
 
 
 def test_large_scores_leave_a_finite_bound() -> None:
@@ -201,7 +201,7 @@ def test_large_scores_leave_a_finite_bound() -> None:
     do = rng.standard_normal((2, 5, 3))
     precision = {"compute": FLOAT32}
     bounds = (
-        *attention_reference.attention_bound(q, k, v, precision=precision),
-        *attention_reference.attention_vjp_bound(q, k, v, do, precision=precision)[:3],
+        *attention_bound(q, k, v, precision=precision),
+        *attention_vjp_bound(q, k, v, do, precision=precision)[:3],
     )
     assert all(np.isfinite(bound).all() for bound in bounds)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from lemmata.reference import attention as attention_reference
 from lemmata.reference import softmax as softmax_reference
+from lemmata.reference.bounds.attention import attention_bound, attention_vjp_bound
+from lemmata.reference.bounds.softmax import softmax_bound, softmax_vjp_bound
 from lemmata.tests.reference.evaluate import worst_share
 from lemmata.tests.reference.formats import FLOAT32, FLOAT64, Format
 
@@ -94,8 +96,8 @@ def share(results: dict[str, Array], form: Format) -> float:
     o, lse = attention_reference.attention(q, k, v)
     dq, dk, dv, _ = attention_reference.attention_vjp(q, k, v, do, dlse)
     precision = {"compute": form}
-    o_err, lse_err = attention_reference.attention_bound(q, k, v, precision=precision)
-    dq_err, dk_err, dv_err, _ = attention_reference.attention_vjp_bound(q, k, v, do, dlse, precision=precision)
+    o_err, lse_err = attention_bound(q, k, v, precision=precision)
+    dq_err, dk_err, dv_err, _ = attention_vjp_bound(q, k, v, do, dlse, precision=precision)
     exact = {"o": o, "lse": lse, "dq": dq, "dk": dk, "dv": dv}
     bounds = {"o": o_err, "lse": lse_err, "dq": dq_err, "dk": dk_err, "dv": dv_err}
     worst, stated = worst_share({name: abs(results[name] - x) for name, x in exact.items()}, bounds)
@@ -135,7 +137,7 @@ def test_softmax_with_a_fault_is_out(fault: Callable[[Array, Array], Array], for
         wrong = fault(x, x)
         wrong = np.concatenate([wrong, np.zeros((3, 3 - wrong.shape[1]))], axis=-1)
         error = abs(wrong - softmax_reference.softmax(x))
-    bound = softmax_reference.softmax_bound(x, precision={"compute": form})
+    bound = softmax_bound(x, precision={"compute": form})
     assert np.isfinite(bound).all()
     assert worst_share({"p": error}, {"p": bound})[0] > 2.0
 
@@ -148,7 +150,7 @@ def test_softmax_gradients_with_a_fault_are_out(fault: str, form: Format) -> Non
     p = softmax_reference.softmax(x)
     delta = (p * dp).sum(-1, keepdims=True)
     wrong = {"no D": p * dp, "transposed Jacobian sign": p * (delta - dp), "p squared": p * p * (dp - delta)}[fault]
-    bound = softmax_reference.softmax_vjp_bound(x, dp, precision={"compute": form})
+    bound = softmax_vjp_bound(x, dp, precision={"compute": form})
     assert worst_share({"dx": abs(wrong - softmax_reference.softmax_vjp(x, dp))}, {"dx": bound})[0] > 2.0
 
 
@@ -158,5 +160,5 @@ def test_an_overflow_of_the_format_is_not_hidden() -> None:
     v = np.ones((1, 1))
     half: Format = (11, -14, 65504.0)
     for form, finite in ((half, False), (FLOAT32, True)):
-        bounds = attention_reference.attention_bound(q, k[0], v, scale=1.0, precision={"compute": form})
+        bounds = attention_bound(q, k[0], v, scale=1.0, precision={"compute": form})
         assert all(np.isfinite(bound).all() == finite for bound in bounds)

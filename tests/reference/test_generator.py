@@ -10,8 +10,8 @@ import pytest
 from lemmata.derivations.calculus.expr import ONE, Dim, Fn, Index, Tensor, exp, total
 from lemmata.derivations.calculus.operation import Input, Operation
 from lemmata.derivations.calculus.program import Def, Program
-from lemmata.reference.generator.arrays import CannotGenerate
-from lemmata.reference.generator.module import generate_module
+from lemmata.reference.generator.code import CannotGenerate
+from lemmata.reference.generator.module import generate_bounds, generate_module
 from lemmata.tests.reference.formats import FLOAT32, IN_FLOAT64
 
 Array = Any
@@ -24,9 +24,20 @@ def operation(program: Program, inputs: tuple[Tensor, ...], **spec: Input) -> Op
 
 
 def generated(op: Operation, folder: Path) -> ModuleType:
+    """The functions of an operation and its bounds, as one module."""
+    functions = generate_module((op,), "test_generator.py", "none")
+    bounds = generate_bounds((op,), "test_generator.py", "none", "lemmata.reference.rounding")
     path = folder / f"{op.name}.py"
-    path.write_text(generate_module(op.name, (op,), "test_generator.py", "none"), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(op.name, path)
+    path.write_text(functions, encoding="utf-8")
+    bound_path = folder / f"{op.name}_bound.py"
+    bound_path.write_text(bounds, encoding="utf-8")
+    module = loaded(path)
+    vars(module).update({name: f for name, f in vars(loaded(bound_path)).items() if name.endswith("_bound")})
+    return module
+
+
+def loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -102,6 +113,6 @@ def test_another_attention_is_within_its_bound(tmp_path: Path) -> None:
 
 def test_a_function_without_a_rounding_rule_is_refused() -> None:
     x, y = Tensor("x", (n,)), Tensor("y", (n,))
-    op = operation(Program("cosine", (x,), (Def(y[i], Fn("cos", x[i])),), (y,)), (x,))
-    with pytest.raises(CannotGenerate, match="no rounding rule for cos"):
-        generate_module("cosine", (op,), "test_generator.py", "none")
+    op = operation(Program("gamma", (x,), (Def(y[i], Fn("gamma", x[i])),), (y,)), (x,))
+    with pytest.raises(CannotGenerate, match="no rounding rule for gamma"):
+        generate_bounds((op,), "test_generator.py", "none", "lemmata.reference.rounding")

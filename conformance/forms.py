@@ -1,0 +1,240 @@
+"""The form of a call: which arguments an operation of the calculus takes, their kinds and shapes, and what it returns.
+
+Required inputs come first in the order of the program and are passed by position; optional ones are passed by keyword.
+An input without axes that has no gradient is a plain number. Two tensors that make a pair are one array, whose last
+axis holds both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Literal
+
+from ..derivations.calculus.expr import Dim, Expr, Max, Size, Sum, Tensor, tensors, walk
+from ..derivations.calculus.operation import Input, Operation
+from ..derivations.calculus.program import Def, Program
+
+# The number of features that are in no pair, which stand after those that are.
+UNPAIRED = "unpaired"
+
+Kind = Literal["real", "positive", "boolean", "index"]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of an array, by dimension; `paired`: the last holds the features of two tensors, and some in no pair."""
+
+    dims: tuple[str, ...]
+    paired: bool = False
+
+    def shape(self, sizes: Mapping[str, int], batch: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """The shape for these sizes, after the batch dimensions."""
+        own = [sizes[dim] for dim in self.dims]
+        if self.paired:
+            own[-1] = 2 * own[-1] + sizes.get(UNPAIRED, 0)
+        return (*batch, *own)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument.
+
+    Attributes:
+        over: the dimension that positions point into, for kind `index`.
+        shared: a parameter, without batch dimensions.
+        optional: passed by keyword, or left out.
+        number: a plain number, not a tensor.
+        differentiable: it has a gradient.
+    """
+
+    name: str
+    axes: Axes
+    kind: Kind = "real"
+    over: str = ""
+    shared: bool = False
+    optional: bool = False
+    number: bool = False
+    differentiable: bool = False
+
+    def shape(self, sizes: Mapping[str, int], batch: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape for these sizes."""
+        return self.axes.shape(sizes, () if self.shared else batch)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The arguments and results of an operation.
+
+    Attributes:
+        outputs: in order, with their axes.
+        dims: every dimension, and whether it grows (lengths) or not (sizes of heads).
+        work: the sets of dimensions that one definition runs over.
+        may_be_empty: dimensions that may have size 0.
+        gradients: the arguments that have gradients, in the order in which the generated functions give them.
+        reaches: per output, the arguments that it depends on.
+        interleaves: whether there are pairs, and so the choice of how their features lie.
+        batched: whether there may be batch dimensions: not where a scalar that is no parameter has a gradient, which
+            would have them.
+    """
+
+    arguments: tuple[Argument, ...]
+    outputs: Mapping[str, Axes]
+    dims: Mapping[str, bool]
+    work: tuple[frozenset[str], ...]
+    may_be_empty: frozenset[str]
+    gradients: tuple[str, ...]
+    reaches: Mapping[str, frozenset[str]]
+    interleaves: bool
+    batched: bool
+
+    @property
+    def unpaired(self) -> bool:
+        """Whether there may be features in no pair, which pass unchanged."""
+        return any(argument.axes.paired for argument in self.arguments)
+
+    @property
+    def tensors(self) -> tuple[Argument, ...]:
+        """The arguments that are arrays."""
+        return tuple(argument for argument in self.arguments if not argument.number)
+
+    @property
+    def numbers(self) -> tuple[Argument, ...]:
+        """The arguments that are plain numbers."""
+        return tuple(argument for argument in self.arguments if argument.number)
+
+    @property
+    def positional(self) -> tuple[str, ...]:
+        """The names of the arguments that are passed by position."""
+        return tuple(argument.name for argument in self.arguments if not argument.optional)
+
+    def called(
+        self,
+        names: Mapping[str, str],
+        left_out: Collection[str],
+        constant: Collection[str],
+        kinds: Mapping[str, Kind],
+    ) -> Form:
+        """The form of another calling convention.
+
+        Args:
+            names: what it calls inputs, where it calls them otherwise.
+            left_out: inputs that its calls do not have.
+            constant: inputs that have no gradient there.
+            kinds: what inputs hold there, where it is less than they may hold.
+        """
+        arguments = [
+            replace(
+                a,
+                name=names.get(a.name, a.name),
+                kind=kinds.get(a.name, a.kind),
+                differentiable=a.differentiable and a.name not in constant,
+            )
+            for a in self.arguments
+            if a.name not in left_out
+        ]
+        return replace(
+            self,
+            arguments=tuple(arguments),
+            gradients=tuple(names.get(name, name) for name in self.gradients if name not in {*left_out, *constant}),
+            reaches={o: frozenset(names.get(x, x) for x in inputs) for o, inputs in self.reaches.items()},
+        )
+
+    def positions(self, sizes: Mapping[str, int]) -> int:
+        """How many positions the largest definition runs over."""
+        return max((prod(sizes[dim] for dim in dims) for dims in self.work), default=1)
+
+
+def form_of(op: Operation) -> Form:
+    """The form of an operation."""
+    program = op.program.pruned()
+    every = list(_arguments(op))
+    arguments = tuple(sorted(every, key=lambda argument: argument.optional))
+    outputs = dict(_outputs(op))
+    dims: dict[str, bool] = {}
+    for tensor in (*op.arguments, *program.defined):
+        dims |= {dim.name: dim.grows for dim in tensor.dims}
+        if tensor.over is not None:
+            dims[tensor.over.name] = tensor.over.grows
+    work = {frozenset(dim.name for dim in _runs_over(step)) for step in program.steps}
+    return Form(
+        arguments=arguments,
+        outputs=outputs,
+        dims=dims,
+        work=tuple(sorted((w for w in work if not any(w < other for other in work)), key=sorted)),
+        may_be_empty=frozenset(dims) - {dim.name for dim in _never_empty(op, program)},
+        gradients=tuple(dict.fromkeys(_paired(op).get(t.name, t.name) for t in op.differentiable)),
+        reaches=_reaches(op, outputs),
+        interleaves=bool(op.pairs),
+        batched=all(t.dims or op.inputs.get(t.name, Input("")).shared for t in op.differentiable),
+    )
+
+
+def _paired(op: Operation) -> dict[str, str]:
+    """The array that each half of a pair is in."""
+    return {half: pair for pair, halves in op.pairs.items() for half in halves}
+
+
+def _arguments(op: Operation) -> Iterator[Argument]:
+    """The arguments in the order of the program."""
+    of_pair = _paired(op)
+    seen: set[str] = set()
+    for tensor in op.arguments:
+        name = of_pair.get(tensor.name, tensor.name)
+        if name in seen:
+            continue
+        seen.add(name)
+        spec = op.inputs.get(name, op.inputs.get(tensor.name, Input("")))
+        differentiable = tensor in op.differentiable
+        scalar = not tensor.dims and tensor.kind in ("real", "positive")
+        yield Argument(
+            name=name,
+            axes=Axes(tuple(dim.name for dim in tensor.dims), name in op.pairs),
+            kind=tensor.kind,
+            over="" if tensor.over is None else tensor.over.name,
+            # A scalar has no batch dimensions even where it is not called a parameter.
+            shared=spec.shared or not tensor.dims,
+            optional=spec.default is not None,
+            number=scalar and not differentiable,
+            differentiable=differentiable,
+        )
+
+
+def _outputs(op: Operation) -> Iterator[tuple[str, Axes]]:
+    of_pair = _paired(op)
+    for tensor in op.program.outputs:
+        name = of_pair.get(tensor.name, tensor.name)
+        yield name, Axes(tuple(dim.name for dim in tensor.dims), name in op.pairs)
+
+
+def _runs_over(step: Def) -> set[Dim]:
+    return set(step.tensor.dims) | {node.index.dim for node in walk(step.value) if isinstance(node, Sum | Max)}
+
+
+def _never_empty(op: Operation, program: Program) -> Iterator[Dim]:
+    """A maximum of nothing, a mean of nothing and a position among none are not defined."""
+    for tensor in op.arguments:
+        if tensor.over is not None:
+            yield tensor.over
+    values: list[Expr] = [step.value for step in program.steps]
+    values += [spec.default for spec in op.inputs.values() if spec.default is not None]
+    for value in values:
+        for node in walk(value):
+            if isinstance(node, Max):
+                yield node.index.dim
+            if isinstance(node, Size):
+                yield node.dim
+
+
+def _reaches(op: Operation, outputs: Mapping[str, Axes]) -> dict[str, frozenset[str]]:
+    of_pair = _paired(op)
+    found: dict[str, set[str]] = {name: set() for name in outputs}
+    for output in op.program.outputs:
+        needed: set[Tensor] = {output}
+        for step in reversed(op.program.steps):
+            if step.tensor in needed:
+                needed |= set(tensors(step.value))
+        names = {of_pair.get(t.name, t.name) for t in op.arguments if t in needed}
+        found[of_pair.get(output.name, output.name)] |= names
+    return {name: frozenset(names) for name, names in found.items()}

@@ -1,0 +1,122 @@
+"""The laws of derived operations, as properties of an implementation.
+
+Batch entries do not know of each other, in any operation. The others are what statements claim by the name of a law:
+
+    zero gradient sum    a gradient adds up to 0 along an axis, both of which the statement names: Σ_c dx[i,c] = 0
+    linear in NAME       the outputs are linear, or affine, in the argument of this name
+
+A sum that is 0 under a condition is held against the cases in which that of the reference is.
+
+The tolerance of a law is the sum of the element bounds of what it compares, so a law can only fail where an element is
+outside of its bound; what it adds is the name of what is broken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .compare import Finding, compare, merged, total
+from .contracts import Check, Trial
+from .conventions import Convention
+from .forms import Form
+from .problems import DTYPES, shown
+from .profiles import Profile
+from .values import representable
+
+if TYPE_CHECKING:
+    from ..derivations.calculus.operation import Operation as Derived
+    from ..derivations.calculus.statement import Statement
+
+ZERO_GRADIENT_SUM = "zero gradient sum"
+LINEAR_IN = "linear in "
+
+
+# A sum of a gradient along an axis, in the words of a statement: the index, the tensor and its indices.
+_SUM = re.compile(r"Σ_(\w+) d(\w+)\[([\w, ]+)\] = 0")
+
+
+def laws_of(op: Derived, form: Form, convention: Convention, statements: Sequence[Statement]) -> tuple[Check, ...]:
+    """The laws that an implementation of the operation is held to, some of them by its statements."""
+    alone = Check("batch entries are independent", partial(_entry_alone, form))
+    return (*([alone] if convention.batched and form.batched else []), *_stated(op, form, convention, statements))
+
+
+def _stated(op: Derived, form: Form, convention: Convention, statements: Sequence[Statement]) -> Iterator[Check]:
+    """The laws that statements of the operation name."""
+    arguments = {a.name: a for a in form.tensors}
+    for statement in statements:
+        label, law = f"{op.name} {statement.label}", statement.law
+        if law == ZERO_GRADIENT_SUM and (found := _SUM.search(statement.name)):
+            index, tensor, indices = found.groups()
+            name, places = convention.names.get(tensor, tensor), [i.strip() for i in indices.split(",")]
+            if name in form.gradients and index in places:
+                axis = places.index(index) - len(arguments[name].axes.dims)
+                yield Check(f"Σ_{index} d{name} = 0", partial(_zero_sum, name, axis), label)
+        if law.startswith(LINEAR_IN):
+            spelled = law.removeprefix(LINEAR_IN)
+            for argument in form.tensors:
+                if argument.kind == "real" and argument.name.lower() == spelled.lower():
+                    yield Check(f"linear in {argument.name}", partial(_affine, argument.name), label)
+
+
+def _entry_alone(form: Form, trial: Trial, profile: Profile) -> Finding | None:
+    """The last batch entry alone gives what it gives among others."""
+    problem, batch = trial.problem, trial.case.batch
+    if trial.run.failure or prod(batch) < 2:
+        return None
+    last = (slice(-1, None),) * len(batch)
+    changed = {a.name: problem.arrays[a.name][last] for a in form.tensors if not a.shared and a.name in problem.arrays}
+    alone = problem.with_arrays(**changed).with_cotangents({k: x[last] for k, x in problem.cotangents.items()})
+    outputs = trial.evaluate_all(alone)
+    if outputs is None:
+        return None
+    bound = trial.bound(profile)
+    return merged(
+        [
+            compare(f"{shown(k)} of a batch entry alone", x, trial.outputs[k][last], 2 * bound.outputs[k][last])
+            for k, x in outputs.items()
+        ]
+    )
+
+
+def _zero_sum(name: str, axis: int, trial: Trial, profile: Profile) -> Finding | None:
+    """The gradient adds up to 0 along an axis."""
+    if not trial.run.complete or name not in trial.gradients or not trial.gradients[name].size:
+        return None
+    bound = trial.bound(profile).gradients[name]
+    holds, allowed = total(trial.expected.gradients[name], bound, axis)
+    if compare("", holds, np.zeros(holds.shape), allowed).failure is not None:
+        return None
+    sums, allowed = total(trial.gradients[name], bound, axis)
+    return compare(f"sum of the gradient of {name} along an axis", sums, np.zeros(sums.shape), allowed)
+
+
+def _affine(name: str, trial: Trial, profile: Profile) -> Finding | None:
+    """f(a) + f(b) = f(a + b) + f(0), for two parts of the argument that are exact and overlap."""
+    problem = trial.problem
+    x = problem.arrays.get(name)
+    if trial.run.failure or x is None or not x.size:
+        return None
+    half = representable(x / 2, DTYPES[trial.dtype])
+    first = np.where(np.arange(x.shape[-1]) % 2, half, x)
+    parts = [problem.with_arrays(**{name: part}).without_gradient() for part in (first, x - first, np.zeros(x.shape))]
+    outputs = [trial.evaluate_all(part) for part in parts]
+    bounds = [trial.bound(profile), *(trial.bound_of(part, profile) for part in parts)]
+    one, two, zero = outputs
+    if one is None or two is None or zero is None:
+        return None
+    findings = []
+    for k, output in trial.outputs.items():
+        with np.errstate(invalid="ignore"):
+            rebuilt = one[k] + two[k] - zero[k]
+        # ∞ − ∞ says nothing of an output that is infinite throughout, such as the log-sum-exp of a row without keys.
+        rebuilt = np.where(np.isfinite(trial.expected.outputs[k]), rebuilt, output)
+        allowed = np.sum([b.outputs[k] for b in bounds], axis=0)
+        findings.append(compare(f"{shown(k)} for the sum of two values of {name}", rebuilt, output, allowed))
+    return merged(findings)

@@ -1,0 +1,120 @@
+"""Further orders of evaluation: how far gradients may be off that are computed in another order than the reference's.
+
+Two formulas that are equal for real numbers round differently. Where implementations are known to use another one than
+that which the derivation differentiates to, its bound is written here in the same arithmetic, and the larger of the two
+bounds counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..reference.rounding import Rounding
+from .generic_profiles import ERF, SAVED
+from .problems import OUTPUT, Problem, Values
+from .profiles import Precision
+from .values import Array
+
+Arguments = dict[str, Any]
+
+
+_CUBIC = 0.044715
+
+
+@np.errstate(all="ignore")
+def gelu_from_one_plus_tanh(problem: Problem, arguments: Arguments, precision: Precision) -> Values:
+    """y = x/2·(1 + tanh u) and its gradient: far out on the left 1 + tanh u has no digits left."""
+    if ERF not in precision or problem.context["approximate"] != "tanh":
+        return Values({}, {})
+    fl = Rounding(precision, arguments["x"])
+    x = fl.given(arguments["x"], "c")
+    root = fl.constant((2 / np.pi) ** 0.5)
+    t = fl.tanh(root * (x + fl.inexact(_CUBIC * x**3)))
+    y = fl.output("y", 0.5 * x * (1 + t), "c").total
+    if not problem.requires_grad:
+        return Values({OUTPUT: y}, {})
+    slope = root * (1 + fl.inexact(3 * _CUBIC * x**2))
+    dy = fl.given(problem.cotangent, "c")
+    dx = fl.output("dx", dy * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * slope), "c").total
+    return Values({OUTPUT: y}, {"input": dx})
+
+
+@np.errstate(all="ignore")
+def layer_norm_from_sums(problem: Problem, arguments: Arguments, precision: Precision) -> Values:
+    """dx = rstd·g + b·x + c and dweight = Σ dy·(rstd·x − rstd·mean), with b and c from Σ g·x and Σ g.
+
+    Where the mean is far larger than the deviation, what cancels in these is far larger than what is left.
+    """
+    if not problem.requires_grad:
+        return Values({}, {})
+    fl = Rounding(precision, arguments["x"])
+    given, width = arguments["x"], arguments["x"].shape[-1]
+    x, dy = fl.given(given, "f"), fl.given(problem.cotangent, "f")
+    weight = fl.given(arguments.get("weight", np.ones(width)), "f")
+    mean = fl.step("mean", fl.sum(x, "f") / width, "", row=True)
+    centred = fl.step("centred", x - mean, "f")
+    var = fl.step("var", fl.sum(centred**2, "f") / width, "")
+    rstd = fl.step("rstd", 1 / fl.sqrt(var + arguments["eps"]), "", row=True)
+    g = weight * dy
+    of_products, of_cotangents = fl.sum(g * x, "f"), fl.sum(g, "f")
+    b = (of_cotangents * mean - of_products) * rstd**3 / width
+    c = -(b * mean) - of_cotangents * rstd / width
+    gradients = {"input": fl.output("dx", fl.total(rstd * g, b * x, c), "f").total}
+    if "weight" in arguments:
+        gradients["weight"] = fl.output("dweight", dy * (rstd * x - rstd * mean), "f", shared=True).total
+    return Values({}, gradients)
+
+
+@np.errstate(all="ignore")
+def cross_entropy_from_log_probabilities(problem: Problem, arguments: Arguments, precision: Precision) -> Values:
+    """The loss from log-probabilities, which are kept, and dx = dlogp − exp(logp)·Σ dlogp from the same.
+
+    The rounding error of log p, which is relative to it, moves the exponent. The part of the loss that label smoothing
+    spreads over the classes is summed, over the rows too, before it is divided by their number: that may overflow.
+    """
+    x = arguments["x"]
+    rows, classes = x.shape
+    fl = Rounding(precision, x)
+    m, logits = fl.largest("m", fl.given(x, "i v"), "v")
+    z = fl.step("z", fl.sum(fl.step("a", fl.exp(logits - m), "i v"), "v"), "i")
+    lse = fl.step("lse", m + fl.log(z), "i", row=True)
+    logp = fl.step(SAVED, logits - lse, "i v")
+    weight = np.broadcast_to(arguments.get("weight", np.ones(classes)), x.shape)
+    smoothing = arguments.get("smoothing", 0.0)
+    hard = arguments["y"] if "y" in arguments else arguments["target"][:, None] == np.arange(classes)
+    share = _share_of_the_loss(problem, arguments)
+    # What the loss is made of: coefficients of log p in the rows, and what a row counts.
+    parts = [(hard, 1 - smoothing), *([(np.ones(x.shape), smoothing / classes)] if smoothing else [])]
+    outputs: dict[str, Array] = {}
+    if (smoothing or "y" in arguments) and problem.context["reduction"] != "none":
+        loss: Any = 0.0
+        for coefficients, factor in parts:
+            weighted = fl.step(SAVED, fl.given(-coefficients * (share > 0)[:, None], "i v") * logp, "i v")
+            part = fl.step(SAVED, fl.sum(weighted * fl.given(weight, "i v"), "v"), "i")
+            loss = loss + fl.inexact(
+                fl.step(SAVED, fl.sum(part, "i"), "") * (factor * float(share.max(initial=0.0))), 3
+            )
+        outputs = {OUTPUT: fl.output("mean", loss, "").total}
+    if "input" not in problem.requires_grad:
+        return Values(outputs, {})
+    p = fl.step("p", fl.exp(logp), "i v", within=1)
+    dlogp: Any = 0.0
+    for coefficients, factor in parts:
+        dloss = fl.given(np.broadcast_to(factor * problem.cotangent * share, (rows,)), "i")
+        dloss = fl.step(SAVED, fl.inexact(dloss, 3), "i")
+        dlogp = dlogp + fl.step(SAVED, fl.inexact(fl.given(-weight * coefficients, "i v")) * dloss, "i v")
+    dx = fl.output("dx", dlogp - p * fl.sum(dlogp, "v"), "i v")
+    return Values(outputs, {"input": dx.total})
+
+
+def _share_of_the_loss(problem: Problem, arguments: Arguments) -> Array:
+    """What the loss of each row counts in the output, before its class weight."""
+    keep = np.asarray(arguments.get("keep", np.ones(len(arguments["x"]), np.bool_)))
+    if problem.context["reduction"] != "mean":
+        return keep.astype(np.float64)
+    counted = keep.astype(np.float64)
+    if "y" not in arguments and "weight" in arguments:
+        counted = counted * arguments["weight"][arguments["target"]]
+    return keep / counted.sum()

@@ -1,0 +1,1 @@
+"""Rounding-error bounds of the references, generated from the derivations."""

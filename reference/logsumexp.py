@@ -1,0 +1,148 @@
+"""Reference implementation of logsumexp.
+
+GENERATED from derivations/softmax.py by `lemmata generate softmax`. Do not edit.
+
+Arrays may have any number of leading batch dimensions. NumPy is all that is imported; arrays of another library (torch,
+JAX, CuPy) work through the array-API standard. Nothing is cast: float64 in, float64 out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = Any  # an array of NumPy, or of any library that follows the array-API standard
+
+
+def logsumexp(x: Array) -> Array:
+    """The logarithm of a sum of exponentials, whose gradient is softmax.
+
+    Args:
+        x: logits `[..., n]`.
+
+    Returns:
+        lse: log of the sum of exponentials `[...]`.
+
+    Conventions:
+        empty row: a row that is −∞ throughout gives −∞.
+
+    Source: Blanchard, Higham & Higham 2021, (1.1)–(1.3).
+    """
+    xp = _namespace(x)
+    # m = max_{j} x[j]
+    m = xp.max(x, axis=-1)
+    # a[i] = exp(x[i] − m)  (S2)
+    a = _exp(x - m[..., None])
+    # z = Σ_j a[j]
+    z = xp.sum(a, axis=-1)
+    # lse = m + log(z)
+    lse = m + xp.log(z)
+    return lse
+
+
+def logsumexp_value_and_vjp(x: Array, dlse: Array) -> tuple[Array, Array]:
+    """The outputs, and the gradients of the inputs that cotangents of the outputs give.
+
+    Args (the others as in `logsumexp`):
+        dlse: cotangent of lse, of its shape.
+
+    Returns:
+        lse: as `logsumexp` returns.
+        dx: gradient of x, of its shape.
+    """
+    xp = _namespace(x)
+    # m = max_{j} x[j]
+    m = xp.max(x, axis=-1)
+    # a[i] = exp(x[i] − m)  (S2)
+    a = _exp(x - m[..., None])
+    # z = Σ_j a[j]
+    z = xp.sum(a, axis=-1)
+    # lse = m + log(z)
+    lse = m + xp.log(z)
+    # dz = dlse/z
+    dz = dlse / z
+    # dx[i] = dz·a[i]
+    dx = dz[..., None] * a
+    return lse, dx
+
+
+def logsumexp_vjp(x: Array, dlse: Array) -> Array:
+    """As `logsumexp_value_and_vjp`, without the outputs."""
+    _, dx = logsumexp_value_and_vjp(x, dlse)
+    return dx
+
+
+def logsumexp_jvp(x: Array, tx: Array) -> Array:
+    """Jacobian-vector product: tangents of the inputs to tangents of the outputs.
+
+    Args (the others as in `logsumexp`):
+        tx: tangent of x, of its shape.
+
+    Returns:
+        tlse: tangent of lse, of its shape.
+    """
+    xp = _namespace(x)
+    # m = max_{j} x[j]
+    m = xp.max(x, axis=-1)
+    # a[i] = exp(x[i] − m)  (S2)
+    a = _exp(x - m[..., None])
+    # z = Σ_j a[j]
+    z = xp.sum(a, axis=-1)
+    # tlse = (Σ_j tx[j]·a[j])/z
+    tlse = xp.sum(tx * a, axis=-1) / z
+    return tlse
+
+
+def logsumexp_hvp(x: Array, dlse: Array, tx: Array) -> Array:
+    """Hessian-vector product: how the gradients change where the inputs move along the tangents.
+
+    Args (the others as in `logsumexp`):
+        dlse: cotangent of lse, of its shape.
+        tx: tangent of x, of its shape.
+
+    Returns:
+        tdx: tangent of the gradient of x, of its shape.
+    """
+    xp = _namespace(x)
+    # m = max_{j} x[j]
+    m = xp.max(x, axis=-1)
+    # a[i] = exp(x[i] − m)  (S2)
+    a = _exp(x - m[..., None])
+    # z = Σ_j a[j]
+    z = xp.sum(a, axis=-1)
+    # dz = dlse/z
+    dz = dlse / z
+    # dx[i] = dz·a[i]
+    dx = dz[..., None] * a
+    # delta = (Σ_j tx[j]·a[j])/z
+    delta = xp.sum(tx * a, axis=-1) / z
+    # tdx[i] = dx[i]·(tx[i] − delta)
+    tdx = dx * (tx - delta[..., None])
+    return tdx
+
+
+def _namespace(x: Array) -> Any:
+    """NumPy for NumPy arrays; the array-API namespace of any other array."""
+    if isinstance(x, np.ndarray | np.generic):
+        return np
+    if hasattr(x, "__array_namespace__"):
+        return x.__array_namespace__()
+    from array_api_compat import array_namespace
+
+    return array_namespace(x)
+
+
+def _overwritten(x: Array, *others: Array) -> bool:
+    """Whether NumPy can write the result of x and others, of the shape and dtype of x, into x."""
+    return (
+        isinstance(x, np.ndarray)
+        and x.dtype.kind == "f"
+        and all(isinstance(y, float) or (isinstance(y, np.ndarray) and y.dtype == x.dtype) for y in others)
+        and np.broadcast_shapes(x.shape, *(np.shape(y) for y in others)) == x.shape
+    )
+
+
+def _exp(x: Array) -> Array:
+    """exp(x), in the memory of x, which is not read again."""
+    return np.exp(x, out=x) if _overwritten(x) else _namespace(x).exp(x)

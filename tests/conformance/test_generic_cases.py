@@ -1,0 +1,145 @@
+"""Cases of derived operations: every kind is drawn, a case is its code, and its numbers are the arguments of a call."""
+
+import hypothesis
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from lemmata.conformance.cases import LENGTHS, case_code
+from lemmata.conformance.generic_cases import GenericCase
+from lemmata.conformance.layouts import LAYOUTS
+from lemmata.conformance.operations import find_operation
+from lemmata.conformance.problems import OUTPUT
+
+settings = hypothesis.settings(max_examples=60, database=None, deadline=None, derandomize=True)
+NAMES = ["softcapped_attention", "embedding", "layer_norm", "cross_entropy", "adamw", "linear"]
+
+
+def drawn(name: str, count: int = 1500) -> list[GenericCase]:
+    """Cases as a run draws them."""
+    cases: list[GenericCase] = []
+
+    @hypothesis.settings(max_examples=count, database=None, deadline=None, phases=(hypothesis.Phase.generate,))
+    @hypothesis.seed(0)
+    @given(find_operation(name).cases())
+    def collect(case: GenericCase) -> None:
+        cases.append(case)
+
+    collect()
+    return cases
+
+
+@pytest.fixture(scope="module")
+def attention() -> list[GenericCase]:
+    """Cases of an operation with masks, numbers and two outputs."""
+    return drawn("softcapped_attention")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings
+@given(data=st.data())
+def test_a_case_is_its_code_and_makes_a_call_that_the_reference_takes(name: str, data: st.DataObject) -> None:
+    contract = find_operation(name)
+    case = data.draw(contract.cases())
+    scope = {"GenericCase": GenericCase}
+    exec(f"case = {case_code(case)}", scope)
+    assert scope["case"] == case
+    problem = contract.build(case, torch.float16)
+    values = contract.reference(problem)
+    for output, x in problem.cotangents.items():
+        assert values.outputs[output].shape == x.shape
+    for argument in problem.requires_grad:
+        assert values.gradients[argument].shape == problem.arrays[argument].shape
+    assert set(problem.positional) <= {*problem.arrays, *problem.options}
+
+
+def test_a_case_in_code_leaves_out_what_is_simplest() -> None:
+    assert case_code(GenericCase(sizes={"n": 2})) == "GenericCase(sizes={'n': 2})"
+    assert case_code(GenericCase(sizes={"n": 2}, present=("keep",))) == "GenericCase(sizes={'n': 2}, present=('keep',))"
+
+
+def test_sizes_are_those_of_kernels_and_their_neighbours(attention: list[GenericCase]) -> None:
+    for name in ("n", "m"):
+        assert {1, 2, 15, 16, 17, 33, 64, 65} <= {case.sizes[name] for case in attention}
+    assert {case.sizes["n"] for case in attention} <= {*LENGTHS, 0}
+    # Equal sizes, which alone let a matrix be read the wrong way round.
+    assert sum(case.sizes["n"] == case.sizes["m"] for case in attention) > 100
+
+
+def test_only_what_is_defined_without_elements_is_empty(attention: list[GenericCase]) -> None:
+    assert 0 in {case.sizes["n"] for case in attention}
+    assert 0 not in {case.sizes["m"] for case in attention}
+    assert any(0 in case.batch for case in attention)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_batches_of_every_rank_are_drawn(attention: list[GenericCase], rank: int) -> None:
+    assert any(len(case.batch) == rank for case in attention)
+
+
+def test_optional_inputs_are_drawn_in_conjunction(attention: list[GenericCase]) -> None:
+    assert {case.present for case in attention} == {(), ("keep",), ("bias",), ("keep", "bias")}
+    assert {("scale" in case.numbers) for case in attention} == {True, False}
+    assert {case.numbers["cap"] for case in attention} > {1.0, 0.5, 30.0}
+
+
+def test_every_subset_of_outputs_has_cotangents(attention: list[GenericCase]) -> None:
+    assert {case.pulled_back for case in attention} == {None, ("o",), ("lse",)}
+
+
+def test_gradients_are_asked_for_of_all_of_none_and_of_single_inputs(attention: list[GenericCase]) -> None:
+    subsets = {case.requires_grad for case in attention}
+    assert {(), ("q",), ("k",), ("v",), ("bias",), ("q", "k", "v"), ("q", "k", "v", "bias")} <= subsets
+
+
+def test_every_layout_and_regime_is_drawn(attention: list[GenericCase]) -> None:
+    assert set(LAYOUTS) - {"contiguous"} == {layout for case in attention for layout in case.layouts.values()}
+    assert {"some rows", "true", "false"} == {case.values["keep"] for case in attention if "keep" in case.values}
+
+
+def test_positions_repeat_and_reach_the_last_row() -> None:
+    contract = find_operation("embedding")
+    cases = drawn("embedding", 300)
+    ids = [contract.build(case, torch.float32).arrays["input"] for case in cases]
+    assert any(len(np.unique(x)) < x.size for x in ids)
+    assert any(case.sizes["V"] - 1 in x for case, x in zip(cases, ids, strict=True))
+    for case, x in zip(cases, ids, strict=True):
+        assert x.dtype == np.int64
+        assert ((x >= 0) & (x < case.sizes["V"])).all()
+
+
+def test_positive_inputs_are_positive_in_every_dtype() -> None:
+    contract = find_operation("adamw")
+    for case in drawn("adamw", 200):
+        assert (contract.build(case, torch.bfloat16).arrays["v"] > 0).all()
+
+
+def test_a_parameter_has_no_batch_dimensions() -> None:
+    contract = find_operation("linear")
+    for case in drawn("linear", 100):
+        problem = contract.build(case, torch.float32)
+        assert problem.arrays["weight"].ndim == 2
+        assert problem.arrays["input"].shape[:-2] == case.batch
+
+
+def test_an_input_that_no_output_with_a_cotangent_depends_on_is_unreached() -> None:
+    contract = find_operation("softcapped_attention")
+    case = GenericCase(
+        sizes=dict.fromkeys(("r", "n", "m", "d", "d_v"), 2),
+        numbers={"cap": 1.0},
+        pulled_back=("lse",),
+        requires_grad=("q", "v"),
+    )
+    problem = contract.build(case, torch.float64)
+    assert problem.unreached == {"v"}
+    assert problem.differentiated == ("lse",)
+    assert not problem.cotangents["o"].any()
+    assert not contract.reference(problem).gradients["v"].any()
+
+
+def test_one_output_is_called_so_and_several_by_their_names() -> None:
+    case = find_operation("linear").smallest
+    assert list(find_operation("linear").build(case, torch.float32).cotangents) == [OUTPUT]
+    several = find_operation("softcapped_attention")
+    assert list(several.build(several.smallest, torch.float32).cotangents) == ["o", "lse"]
