@@ -29,6 +29,7 @@ _EPILOG = """examples:
   lemmata generate my/sigmoid_attention.py -o reference.py
   lemmata conform attention torch.nn.functional:scaled_dot_product_attention
   lemmata conform softmax kernels.py:my_softmax --dtype float16 float32
+  lemmata conform my/sigmoid_attention.py:sigmoid_attention kernels.py:fused
 """
 
 
@@ -91,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--check", action="store_true", help="write nothing; exit 1 on any difference")
 
     sub = add("conform", _conform, "hold an implementation to the reference and the laws of an operation")
-    sub.add_argument("operation", metavar="OPERATION", help="softmax, log_softmax, logsumexp, attention")
+    sub.add_argument("operation", metavar="OPERATION", help="an operation of the catalogue, or FILE.py:operation")
     sub.add_argument("target", metavar="TARGET", help="module:callable or path/file.py:callable")
     sub.add_argument("--device", default="cpu", help="where the tensors are put, such as cpu or cuda:0; default cpu")
     sub.add_argument("--dtype", nargs="+", metavar="T", help="float64 float32 bfloat16 float16; default all")

@@ -110,7 +110,7 @@ def _kept(path: Path, key: str) -> Listing | None:
 
 
 def _decide(report: Report) -> tuple[Row, ...]:
-    from .derivations.calculus.cost import matmul_flops, program_cost
+    from .derivations.calculus.cost import leading, steps_cost
     from .derivations.calculus.prove import prove
     from .derivations.catalogue import find
     from .display import polynomial
@@ -121,7 +121,9 @@ def _decide(report: Report) -> tuple[Row, ...]:
         report("proving", number, len(derivations))
         for operation in derivation.operations:
             status = [prove(statement).status for statement in derivation.statements(operation)]
-            program = operation.program.pruned()
+            composition = operation.composition
+            steps = operation.program.pruned().steps if composition is None else composition.counted
+            flops = steps_cost(steps).flops
             rows.append(
                 Row(
                     operation.name,
@@ -131,8 +133,8 @@ def _decide(report: Report) -> tuple[Row, ...]:
                     status.count("proved"),
                     status.count("refuted"),
                     status.count("open"),
-                    polynomial(program_cost(program).flops),
-                    polynomial(matmul_flops(program)),
+                    polynomial(flops),
+                    polynomial(leading(flops)),
                 )
             )
     return tuple(rows)

@@ -9,4 +9,10 @@ A run draws cases (`cases`, `values`, `layouts`), turns each into numbers (`prob
 `laws_attention`) against the result, within bounds that the reference derives for a precision profile (`profiles`);
 `saved_output` and `overflow` add what follows from how a call is made, not from the formula. `search` shrinks what
 fails, `reproduce` writes it as a script, `verdict` and `report` say what was found.
+
+The contracts of softmax and attention are written by hand. Any other one, of the catalogue or of a user's file, is made
+from its derivation (`derived`): the form of its calls (`forms`) gives the cases (`generic_cases`), the generated code
+(`generated`) the reference and the bounds, its programs the profiles (`generic_profiles`), its statements the laws
+(`laws_generic`); `generic` puts them together. `torch_conventions` declares how PyTorch calls the operations that it
+has, `orders` the other orders of evaluation that implementations use.
 """

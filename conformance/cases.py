@@ -25,6 +25,8 @@ SHORT = (1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17)
 _MEDIUM = (31, 32, 33, 53)
 _LONG = (63, 64, 65, 97, 127, 128, 129)
 LENGTHS = SHORT * 3 + _MEDIUM * 2 + _LONG
+# Of a dimension that is to be long, where most are short.
+LONG_LENGTHS = SHORT + _MEDIUM * 2 + _LONG * 2
 _ROW_LENGTHS = (*LENGTHS, 257, 1000)
 # With an empty sequence now and then.
 _SEQUENCES = (*LENGTHS, 0, 0)

@@ -80,7 +80,7 @@ class _Calls:
         self.convention = convention
         self.choices = dict(convention.choices) | ({_INTERLEAVED: (False, True)} if form.interleaves else {})
         self.positional = self.form.positional if convention.positional is None else convention.positional
-        self.keywords = {a.name: None for a in self.form.arguments if a.name not in self.positional}
+        self.keywords: dict[str, Any] = {a.name: None for a in self.form.arguments if a.name not in self.positional}
         self.keywords |= {_INTERLEAVED: False} if form.interleaves else {}
         self.keywords |= dict(convention.keywords)
         # The inputs of the generated functions by the names that the calls have for them.
@@ -217,7 +217,7 @@ def _drawn(
         return alike(POSITIONS[regime](rng, shape, case.sizes[argument.over]), layout)
     if argument.kind == "boolean":
         return alike(BOOLEANS[regime](rng, shape), layout)
-    numbers = _regime((REGIMES | PLACES)[regime], rng, shape)
+    numbers = _regime({**REGIMES, **PLACES}[regime], rng, shape)
     if argument.kind == "positive":
         numbers = np.maximum(np.abs(numbers), _LEAST_POSITIVE)
     return laid_out(numbers, layout, dtype)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from .cases import HEAD_DIMS, LENGTHS, SEEDS, SHORT, choice, layout
+from .cases import HEAD_DIMS, LONG_LENGTHS, SEEDS, SHORT, choice, layout
 from .forms import UNPAIRED, Argument, Form
 from .values import BOOLEANS, COTANGENTS, POSITIONS, REGIMES
 
@@ -118,7 +118,8 @@ def generic_cases(
 
 def _one_of(draw: st.DrawFn, options: Sequence[_T]) -> _T:
     """One of the options, drawn by its place: 1, 1.0 and True are different options, and equal."""
-    return options[draw(choice(range(len(options))))]
+    place: int = draw(choice(range(len(options))))
+    return options[place]
 
 
 def _sizes(draw: st.DrawFn, form: Form) -> dict[str, int]:
@@ -128,7 +129,7 @@ def _sizes(draw: st.DrawFn, form: Form) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for name, grows in form.dims.items():
         room = min((_WORK_LIMIT // _fixed(work, sizes) for work in form.work if name in work), default=_WORK_LIMIT)
-        options = (LENGTHS if grows else HEAD_DIMS) if name in long else SHORT
+        options = (LONG_LENGTHS if grows else HEAD_DIMS) if name in long else SHORT
         empty = _EMPTY if name in form.may_be_empty and name in long else ()
         drawn = draw(choice((*(size for size in options if size <= max(1, room)), *empty)))
         # A matrix read the wrong way round has the right shape only if it is square.
@@ -157,7 +158,8 @@ def _pulled_back(draw: st.DrawFn, outputs: tuple[str, ...]) -> tuple[str, ...] |
     some: list[tuple[str, ...]] = [(name,) for name in outputs]
     if len(outputs) > 2:
         some += combinations(outputs, 2)
-    return draw(choice((*(None,) * len(some), *some)))
+    chosen: tuple[str, ...] | None = draw(choice((*(None,) * len(some), *some)))
+    return chosen
 
 
 def _subsets(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:

@@ -83,20 +83,22 @@ def cross_entropy_from_log_probabilities(problem: Problem, arguments: Arguments,
     logp = fl.step(SAVED, logits - lse, "i v")
     weight = np.broadcast_to(arguments.get("weight", np.ones(classes)), x.shape)
     smoothing = arguments.get("smoothing", 0.0)
-    hard = arguments["y"] if "y" in arguments else arguments["target"][:, None] == np.arange(classes)
+    hard = arguments["y"] if "y" in arguments else 1.0 * (arguments["target"][:, None] == np.arange(classes))
     share = _share_of_the_loss(problem, arguments)
     # What the loss is made of: coefficients of log p in the rows, and what a row counts.
     parts = [(hard, 1 - smoothing), *([(np.ones(x.shape), smoothing / classes)] if smoothing else [])]
     outputs: dict[str, Array] = {}
-    if (smoothing or "y" in arguments) and problem.context["reduction"] != "none":
+    if smoothing or "y" in arguments:
+        whole = problem.context["reduction"] != "none"
+        counted = float(share.max(initial=0.0)) if whole else 1.0
         loss: Any = 0.0
         for coefficients, factor in parts:
             weighted = fl.step(SAVED, fl.given(-coefficients * (share > 0)[:, None], "i v") * logp, "i v")
             part = fl.step(SAVED, fl.sum(weighted * fl.given(weight, "i v"), "v"), "i")
-            loss = loss + fl.inexact(
-                fl.step(SAVED, fl.sum(part, "i"), "") * (factor * float(share.max(initial=0.0))), 3
-            )
-        outputs = {OUTPUT: fl.output("mean", loss, "").total}
+            if whole:
+                part = fl.step(SAVED, fl.inexact(fl.step(SAVED, fl.sum(part, "i"), "") * counted, 2), "")
+            loss = loss + fl.inexact(part * factor, 2)
+        outputs = {OUTPUT: fl.output("mean" if whole else "loss", loss, "" if whole else "i").total}
     if "input" not in problem.requires_grad:
         return Values(outputs, {})
     p = fl.step("p", fl.exp(logp), "i v", within=1)
@@ -117,4 +119,4 @@ def _share_of_the_loss(problem: Problem, arguments: Arguments) -> Array:
     counted = keep.astype(np.float64)
     if "y" not in arguments and "weight" in arguments:
         counted = counted * arguments["weight"][arguments["target"]]
-    return keep / counted.sum()
+    return np.asarray(keep / counted.sum())

@@ -13,7 +13,7 @@ import sympy
 
 from .calculus.call import Call
 from .calculus.composite import Composition
-from .calculus.cost import definition_cost, program_cost
+from .calculus.cost import definition_cost, steps_cost
 from .calculus.elementary import elementary
 from .calculus.expr import ZERO, Const, Expr, Predicate
 from .calculus.fold import Folded, fold
@@ -146,6 +146,10 @@ class Called:
 Line = Def | Called
 
 
+_BACKWARD = "vector-Jacobian product, forward values recomputed"
+_FORWARD = "Jacobian-vector product, forward values recomputed"
+
+
 @dataclass(frozen=True)
 class Exposition:
     """Everything that is shown of one operation; calls stand in the programs of a composition."""
@@ -169,26 +173,23 @@ class Exposition:
 def expose(operation: Operation, statements: Sequence[Statement]) -> Exposition:
     """Derives, costs and proves one operation, for display; a count, which nothing differentiates, has no gradients."""
     own = set(operation.program.steps)
-    programs: list[tuple[str, Program]] = [("forward", operation.program.pruned())]
+    counted: list[tuple[str, Sequence[Def]]] = [("forward", operation.program.pruned().steps)]
     definition: tuple[Line, ...] = operation.program.steps
     gradient: tuple[Line, ...] = ()
     tangent: tuple[Line, ...] = ()
     choices: tuple[Choice, ...] = ()
     composition, inputs = operation.composition, operation.differentiable
     if composition is not None:
+        backward, forward = composition.vjp(inputs), composition.jvp(inputs)
         definition = _calls(composition, ())
-        gradient = _calls(composition.vjp(inputs), composition.steps)
-        tangent = _calls(composition.jvp(inputs), composition.steps)
+        gradient, tangent = _calls(backward, composition.steps), _calls(forward, composition.steps)
+        counted = [("forward", composition.counted), (_BACKWARD, backward.counted), (_FORWARD, forward.counted)]
     elif inputs:
         gradient = tuple(step for step in operation.vjp.steps if step not in own)
         tangent = tuple(step for step in operation.jvp.steps if step not in own)
         choices = _choices([step for step in operation.vjp.steps if step not in own])
-    if inputs:
-        programs += [
-            ("vector-Jacobian product, forward values recomputed", operation.vjp),
-            ("Jacobian-vector product, forward values recomputed", operation.jvp),
-        ]
-    costs = tuple((name, (cost := program_cost(p)).flops, cost.elements) for name, p in programs)
+        counted += [(_BACKWARD, operation.vjp.steps), (_FORWARD, operation.jvp.steps)]
+    costs = tuple((name, (cost := steps_cost(steps)).flops, cost.elements) for name, steps in counted)
     reader = reader_of(operation.vjp if operation.differentiable else operation.program)
     proofs = tuple(_statement_proof(operation, statement, reader) for statement in statements)
     return Exposition(operation, definition, gradient, tangent, choices, costs, proofs)

@@ -14,8 +14,9 @@ from typing import Any
 from . import error_rules as rules
 from . import function_rules as functions
 from . import positions
-from .arithmetic import Arithmetic, Precision
+from .arithmetic import Precision
 from .bounded import Bounded, Number, Summands, Symbol
+from .definitions import Definitions
 from .error_rules import Array, Format
 from .positions import halves, joined
 
@@ -24,7 +25,7 @@ __all__ = ["Array", "Bounded", "Format", "Precision", "Rounding", "halves", "joi
 BINARY64: Format = (53, -1022, 2.0**1023 * (2 - 2.0**-52))
 
 
-class Rounding(Arithmetic):
+class Rounding(Definitions):
     """Evaluation in given formats, by name: `compute`, and optionally `accumulate`, `operand`, of each stored value.
 
     `erf`: the format in which erfc(x) is computed as 1 − erf(x), if it is; `sigmoid`: that in which sigmoid(−x) is

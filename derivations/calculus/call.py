@@ -163,7 +163,7 @@ class Call:
         instance = self.instance(names)
         steps = list(instance.steps)
         for tensor, name in self.results.items():
-            if (axes := self.axes(tensor)) != self.over:
+            if (axes := self.axes(tensor)) != self.over and tensor not in self.carry.values():
                 own = self.own(tensor)
                 body: Expr = instance.tensors[tensor][(*self.over, *own)]
                 for index in self.over:

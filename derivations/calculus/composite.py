@@ -84,6 +84,14 @@ class Composition:
         inputs = (*self.inputs, *layered)
         return Program(self.name, inputs, tuple(steps), self.outputs, frozenset(guarded)).pruned()
 
+    @cached_property
+    def counted(self) -> tuple[Def, ...]:
+        """The definitions of the composition and of its parts, those of a layer for every layer: the work to do."""
+        steps: list[Def] = []
+        for number, step in enumerate(self.steps):
+            steps += [step] if isinstance(step, Def) else step.definitions(_numbered(number))
+        return tuple(steps)
+
     def moved(self, inputs: Sequence[Tensor]) -> frozenset[Tensor]:
         """What depends on some of the inputs."""
         active = set(inputs)
@@ -128,6 +136,10 @@ class Composition:
 
     def _names(self, name: Callable[[Tensor], str]) -> dict[Tensor, Tensor]:
         return derivative_names(self.opaque, name)
+
+
+def _numbered(number: int) -> Callable[[str], str]:
+    return lambda name: f"{name}_{number}"
 
 
 class _Reverse:

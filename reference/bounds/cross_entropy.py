@@ -116,12 +116,10 @@ def cross_entropy_vjp_bound(
     dz = fl.step("dz", fl.where(keep_given, 1 / z * dloss_total * dz_1), "i", row=True)
     # dx[i, v] = a[i, v]·dz[i] − δ[target(i), v]·weight[target(i)]·keep[i]·dloss_total[i]
     dx_1 = fl.where(
-        keep_given,
-        fl.where(
-            fl.one_hot(target.at("i"), "v", x.shape[-1]),
-            fl.lookup(weight_given.at("at"), target.at("i"), "at") * dloss_total,
-        ),
+        fl.one_hot(target.at("i"), "v", x.shape[-1]),
+        fl.lookup(weight_given.at("at"), target.at("i"), "at") * dloss_total,
     )
+    dx_1 = fl.where(keep_given, dx_1)
     dx = fl.output("dx", a * dz - dx_1, "i v")
     return dx.total
 

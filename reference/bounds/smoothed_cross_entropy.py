@@ -122,12 +122,10 @@ def smoothed_cross_entropy_vjp_bound(
     # v]·sharpness·weight[target(i)]·keep[i]·dloss_total[i]
     dx_1 = fl.where(keep_given, 1 / x.shape[-1] * smoothing * weight_given * dloss_total)
     dx_2 = fl.where(
-        keep_given,
-        fl.where(
-            fl.one_hot(target.at("i"), "v", x.shape[-1]),
-            sharpness * fl.lookup(weight_given.at("at"), target.at("i"), "at") * dloss_total,
-        ),
+        fl.one_hot(target.at("i"), "v", x.shape[-1]),
+        sharpness * fl.lookup(weight_given.at("at"), target.at("i"), "at") * dloss_total,
     )
+    dx_2 = fl.where(keep_given, dx_2)
     dx = fl.output("dx", fl.total(a * dz, -dx_1, -dx_2), "i v")
     return dx.total
 

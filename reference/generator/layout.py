@@ -37,6 +37,8 @@ def comment_lines(text: str) -> list[str]:
 def assignment_lines(name: str, text: str, indent: int = INDENT) -> list[str]:
     """`name = text` on one line, or one statement after the other: the terms of a sum, the factors of a product, the
     arguments of a call."""
+    if text.startswith("(") and _closes_at_the_end(text):
+        return assignment_lines(name, text[1:-1], indent)
     if len(name) + len(text) + 3 <= WIDTH - indent:
         return [f"{name} = {text}"]
     absent, _, rest = text.partition(" else ")
@@ -48,14 +50,12 @@ def assignment_lines(name: str, text: str, indent: int = INDENT) -> list[str]:
         parts = _split(text, operators)
         if len(parts) > 1:
             return _one_by_one(name, parts, indent)
-    if text.startswith("(") and _closes_at_the_end(text):
-        return assignment_lines(name, text[1:-1], indent)
     call = re.fullmatch(r"([\w.]+)\((.*)\)", text)
     if call is None:
         return [f"{name} = {text}"]
     arguments, lines = _split_arguments(call[2]), []
     longest = max(arguments, key=len)
-    if len(longest) + 5 > WIDTH - indent and any(len(_split(longest, operators)) > 1 for operators in ("+-", "*/@")):
+    if len(longest) + 5 > WIDTH - indent and " " in longest:
         lines = assignment_lines(name, longest, indent)
         arguments[arguments.index(longest)] = name
     return [*lines, *call_lines(f"{name} = {call[1]}", arguments, indent)]

@@ -34,6 +34,11 @@ _OF_THEIR_FORM = (
     "adam",
     "adamw",
     "clip_grad_norm",
+    "rope",
+    "sinusoidal",
+    "alibi",
+    "geometric",
+    "multi_head_attention",
 )
 
 CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (

@@ -19,6 +19,7 @@ _FILES = {
     **dict.fromkeys(("layer_norm", "rms_norm"), "norm_faults"),
     **dict.fromkeys(("relu", "silu", "gelu", "swiglu", "geglu"), "activation_faults"),
     "cross_entropy": "loss_faults",
+    **dict.fromkeys(("rope", "multi_head_attention"), "position_faults"),
     **dict.fromkeys(("sgd", "adam", "adamw"), "optimizer_faults"),
     **dict.fromkeys((SIGMOID_ATTENTION, LATENT_ATTENTION), "example_faults"),
 }
@@ -39,6 +40,11 @@ class Fault:
     kind: str
     report: str = ""
     dtype: str = "float32"
+
+    @property
+    def place(self) -> str:
+        """The operation, as a reader is told."""
+        return self.operation.replace(_EXAMPLES, "examples")
 
     @property
     def target(self) -> str:
@@ -259,6 +265,21 @@ OPTIMIZER_FAULTS = (
     Fault("adamw", "default_decay_of_adam", "convention"),
     Fault("adamw", "adamw_moments_not_corrected", "missing factor"),
 )
+POSITION_FAULTS = (
+    Fault("rope", "pairs_of_the_other_order", "convention"),
+    Fault("rope", "interleaving_ignored", "convention"),
+    Fault("rope", "turned_the_other_way", "formula"),
+    Fault("rope", "positions_from_1", "off by one"),
+    Fault("rope", "angles_in_the_dtype", "precision", "huggingface/candle#3520"),
+    Fault("rope", "unpaired_features_dropped", "tail", "pie-project/pie#603"),
+    Fault("rope", "gradient_turned_forward", "formula"),
+    Fault("multi_head_attention", "scale_of_the_model_width", "scale", "tile-ai/tilelang-ascend#1670"),
+    Fault("multi_head_attention", "heads_merged_in_reverse", "head map", "XunhaoLai/native-sparse-attention-triton#27"),
+    Fault("multi_head_attention", "value_bias_dropped", "formula"),
+    Fault("multi_head_attention", "mask_of_the_first_head", "bias dimensions", "NVIDIA/TransformerEngine#2537"),
+    Fault("multi_head_attention", "values_from_the_keys", "layout"),
+    Fault("multi_head_attention", "output_weight_gradient_is_none", "missing gradient", "unslothai/unsloth#4533"),
+)
 EXAMPLE_FAULTS = (
     Fault(SIGMOID_ATTENTION, "sigmoid_bias_of_the_queries", "formula"),
     Fault(SIGMOID_ATTENTION, "sigmoid_without_bias", "convention"),
@@ -275,5 +296,7 @@ EXAMPLE_FAULTS = (
     Fault(LATENT_ATTENTION, "latent_fully_masked_rows_are_nan", "fully masked rows", "pytorch/pytorch#103963"),
     Fault(LATENT_ATTENTION, "latent_gradient_of_one_path", "missing factor"),
 )
-DERIVED_FAULTS = LINEAR_FAULTS + NORM_FAULTS + ACTIVATION_FAULTS + LOSS_FAULTS + OPTIMIZER_FAULTS + EXAMPLE_FAULTS
+DERIVED_FAULTS = (
+    LINEAR_FAULTS + NORM_FAULTS + ACTIVATION_FAULTS + LOSS_FAULTS + OPTIMIZER_FAULTS + POSITION_FAULTS + EXAMPLE_FAULTS
+)
 FAULTS = ATTENTION_FAULTS + SOFTMAX_FAULTS + DERIVED_FAULTS

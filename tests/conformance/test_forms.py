@@ -1,5 +1,7 @@
 """The form of a call follows from the program: kinds, order, shared parameters, what reaches what."""
 
+from fractions import Fraction
+
 from lemmata.conformance.forms import Axes, form_of
 from lemmata.derivations.calculus.expr import ONE, Const, Dim, Index, Size, Tensor, log, total
 from lemmata.derivations.calculus.operation import Input, Operation
@@ -32,7 +34,7 @@ LOOKUP = Operation(
         "ids": Input("positions `[..., n]`"),
         "w": Input("table `[V, d]`", shared=True),
         "temperature": Input("positive number"),
-        "gain": Input("number", Const(1)),
+        "gain": Input("number", Const(Fraction(1))),
     },
 )
 FORM = form_of(LOOKUP)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from lemmata.conformance.cases import LENGTHS, case_code
+from lemmata.conformance.cases import HEAD_DIMS, LONG_LENGTHS, case_code
 from lemmata.conformance.generic_cases import GenericCase
 from lemmata.conformance.layouts import LAYOUTS
 from lemmata.conformance.operations import find_operation
@@ -62,7 +62,7 @@ def test_a_case_in_code_leaves_out_what_is_simplest() -> None:
 def test_sizes_are_those_of_kernels_and_their_neighbours(attention: list[GenericCase]) -> None:
     for name in ("n", "m"):
         assert {1, 2, 15, 16, 17, 33, 64, 65} <= {case.sizes[name] for case in attention}
-    assert {case.sizes["n"] for case in attention} <= {*LENGTHS, 0}
+    assert {case.sizes["n"] for case in attention} <= {*LONG_LENGTHS, *HEAD_DIMS, 0}
     # Equal sizes, which alone let a matrix be read the wrong way round.
     assert sum(case.sizes["n"] == case.sizes["m"] for case in attention) > 100
 

@@ -56,7 +56,7 @@ DERIVED = [
         "gradient",
         "law_breakers_of_forms:lse_detached",
         f"{TARGETS}.catalogue_kernels:softcapped_attention",
-        "gradient",
+        "grad",
     ),
     (
         "linear",

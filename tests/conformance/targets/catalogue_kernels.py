@@ -136,8 +136,8 @@ def add_layer_norm(
 ) -> tuple[Tensor, Tensor]:
     """The sum, and its layer norm."""
     s = widened(x) + widened(r)
-    wide = [None if t is None else widened(t) for t in (weight, bias)]
-    return s.to(x.dtype), F.layer_norm(s, s.shape[-1:], *wide, eps=eps).to(x.dtype)
+    wide_weight, wide_bias = (None if t is None else widened(t) for t in (weight, bias))
+    return s.to(x.dtype), F.layer_norm(s, s.shape[-1:], wide_weight, wide_bias, eps).to(x.dtype)
 
 
 def add_rms_norm(x: Tensor, r: Tensor, *, weight: Tensor | None = None, eps: float = 2.0**-52) -> tuple[Tensor, Tensor]:

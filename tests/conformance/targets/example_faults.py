@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 from typing import Any
 
 import torch
+from lemmata.examples import latent_attention_kernel as latent
+from lemmata.examples import sigmoid_attention_kernel as sigmoid
 from lemmata.tests.conformance.targets.altered import altered, only
 from torch import Tensor
-
-_EXAMPLES = str(Path(__file__).parents[3] / "examples")
-if _EXAMPLES not in sys.path:
-    sys.path.append(_EXAMPLES)
-
-import latent_attention_kernel as latent  # noqa: E402 - after its folder can be imported from
-import sigmoid_attention_kernel as sigmoid  # noqa: E402 - as above
 
 # Sigmoid attention ---------------------------------------------------------------------------------------------------
 

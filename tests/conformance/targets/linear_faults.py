@@ -85,7 +85,7 @@ def padding_has_a_gradient(input: Tensor, weight: Tensor, padding_idx: int | Non
 
 def padding_reads_zero(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The padding row taken for zero."""
-    rows = F.embedding(input, weight, padding_idx)
+    rows: Tensor = F.embedding(input, weight, padding_idx)
     return rows if padding_idx is None else rows * (input != padding_idx % len(weight))[..., None]
 
 
@@ -101,7 +101,8 @@ def last_row_unreachable(input: Tensor, weight: Tensor, padding_idx: int | None 
 
 def scaled_by_the_root_of_the_width(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """Times √d, as Vaswani et al. 2017 use it."""
-    return F.embedding(input, weight, padding_idx) * weight.shape[-1] ** 0.5
+    rows: Tensor = F.embedding(input, weight, padding_idx)
+    return rows * weight.shape[-1] ** 0.5
 
 
 def _overwritten(gradients: list[Tensor | None], arguments: tuple[Any, ...], cotangent: Tensor) -> list[Tensor | None]:
