@@ -99,7 +99,7 @@ def cross_entropy_from_log_probabilities(problem: Problem, arguments: Arguments,
                 part = fl.step(SAVED, fl.inexact(fl.step(SAVED, fl.sum(part, "i"), "") * counted, 2), "")
             loss = loss + fl.inexact(part * factor, 2)
         outputs = {OUTPUT: fl.output("mean" if whole else "loss", loss, "" if whole else "i").total}
-    if "input" not in problem.requires_grad:
+    if not problem.requires_grad:
         return Values(outputs, {})
     p = fl.step("p", fl.exp(logp), "i v", within=1)
     dlogp: Any = 0.0
@@ -107,8 +107,14 @@ def cross_entropy_from_log_probabilities(problem: Problem, arguments: Arguments,
         dloss = fl.given(np.broadcast_to(factor * problem.cotangent * share, (rows,)), "i")
         dloss = fl.step(SAVED, fl.inexact(dloss, 3), "i")
         dlogp = dlogp + fl.step(SAVED, fl.inexact(fl.given(-weight * coefficients, "i v")) * dloss, "i v")
-    dx = fl.output("dx", dlogp - p * fl.sum(dlogp, "v"), "i v")
-    return Values(outputs, {"input": dx.total})
+    gradients = {"input": fl.output("dx", dlogp - p * fl.sum(dlogp, "v"), "i v").total}
+    if "y" in arguments:
+        dloss = fl.given(np.broadcast_to(problem.cotangent * share, (rows,)), "i")
+        dloss = fl.step(SAVED, fl.inexact(dloss, 3), "i")
+        # The product of a small weight and a small cotangent may leave the normal numbers of the dtype.
+        scaled = fl.step(SAVED, fl.given(-weight, "i v") * dloss, "i v")
+        gradients["target"] = fl.output("dy", scaled * logp, "i v").total
+    return Values(outputs, {name: x for name, x in gradients.items() if name in problem.requires_grad})
 
 
 def _share_of_the_loss(problem: Problem, arguments: Arguments) -> Array:

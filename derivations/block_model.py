@@ -105,17 +105,17 @@ def model_statements(op: Operation, pre_norm: Composition) -> tuple[Statement, .
             "S5",
             "causal: for i ≤ t, the logits and the loss of token i do not change when the stream after t changes; "
             "each layer preserves this, and so does what stands around the layers",
-            (*causal_steps(pre_norm, (block.x,), frozenset({n}), block.CAUSAL), *_around_the_layers(whole)),
+            _after_the_embedding(whole, pre_norm),
             law="causality",
         ),
     )
 
 
-def _around_the_layers(whole: Composition) -> tuple[Equal, ...]:
+def _after_the_embedding(whole: Composition, pre_norm: Composition) -> tuple[Equal, ...]:
     """The steps after the embedding, which reads one token for each row, without the mean over the rows."""
     steps = tuple(
         _loss(step.part, {losses.loss: loss}) if isinstance(step, Call) and mean in step.made else step
         for step in whole.steps[1:]
     )
     rest = Composition(whole.name, (embedded, *whole.inputs), steps, (loss, logits))
-    return causal_steps(rest, (embedded, positions), frozenset({n}))
+    return causal_steps(rest, (embedded, positions), frozenset({n}), layers={"pre_norm_block": pre_norm})

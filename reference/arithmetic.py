@@ -139,6 +139,12 @@ class Arithmetic(ABC):
             rounding = (len(terms) - 1) * self.u * size
         else:
             rounding = self.u * abs(value)
+        products = [t.product for t in terms if isinstance(t, Bounded) and t.product is not None]
+        if products:  # whose accumulator may start from an input that is added to it, instead of from 0
+            count = max(product.left_size.shape[-1] for product in products)
+            for val in vals:
+                if isinstance(val, Bounded) and val.exact:
+                    rounding = rounding + count * 2.0 ** -self.accumulator[0] * abs(val.value)
         rows: dict[Symbol, Array] = {}
         for val in vals:
             for symbol, c in val.rows.items() if isinstance(val, Bounded) else ():

@@ -252,7 +252,7 @@ class Rounding(Definitions):
 
     def relu(self, x: Bounded) -> Bounded:
         """max(x, 0)."""
-        value = self.xp.where(x.value > 0, x.value, 0.0 * x.value)
+        value = self.xp.where(x.value < 0, 0.0, x.value)
         return Bounded(self, value, x.axes, None if x.exact else functions.relu_error(x.value, x.total))
 
     def heaviside(self, x: Bounded) -> Bounded:

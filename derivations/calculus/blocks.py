@@ -49,15 +49,24 @@ class Split:
         return Tensor(f"{tensor.name}{which}", dims, tensor.kind, tensor.over)
 
     def one_hot(self, lookup: Tensor, which: Part) -> Tensor:
-        """The part of the one-hot matrix of a tensor of indices: 1 where it points at that position of the part."""
+        """The part of the one-hot matrix of a tensor of indices: 1 where it points at that position of the part.
+
+        Raises:
+            CannotSplit: the positions that point are those of this dimension too.
+        """
+        if self.dim in lookup.dims:
+            raise CannotSplit(
+                f"{lookup.name} points from {self.dim} to {self.dim}: its one-hot matrix has two such axes"
+            )
         return Tensor(f"{lookup.name}{which}", (*lookup.dims, self.part(which)), "boolean")
 
     def apply(self, expr: Expr, at: Mapping[Index, tuple[Part, Index]] | None = None) -> Expr:
         """The expression with the dimension cut; `at` says in which part each free index of it lies.
 
         Raises:
-            CannotSplit: the expression permutes the dimension, two lookups are compared, a tensor has two axes of it,
-                `at` leaves out a free index of it, or a part would have the name of another tensor of the expression.
+            CannotSplit: the expression permutes the dimension, two lookups are compared, a tensor has two axes of it
+                (a lookup from it to it among them), `at` leaves out a free index of it, or a part would have the name
+                of another tensor of the expression.
         """
         self._require_new_names(tensors(expr))
         return refresh(self._apply(expr, dict(at or {})))
@@ -66,7 +75,7 @@ class Split:
         whole = {tensor.name for tensor in found if self.dim not in tensor.dims}
         for tensor in found:
             for which in (1, 2):
-                if self.dim in tensor.dims and f"{tensor.name}{which}" in whole:
+                if self.dim in (*tensor.dims, tensor.over) and f"{tensor.name}{which}" in whole:
                     raise CannotSplit(f"a part of {tensor.name} would be called {tensor.name}{which}: there is one")
 
     def _apply(self, expr: Expr, at: dict[Index, tuple[Part, Index]]) -> Expr:

@@ -16,9 +16,10 @@ from .polynomial import (
     monomial_free,
     monomial_top,
     product_terms,
+    rational,
     total_poly,
 )
-from .products import NoValue, monomial, multiply, power, primes, split_content
+from .products import NoValue, factor_inside, greatest_factor, monomial, multiply, power, primes, split_content
 from .quotients import divided
 from .signs import leading_sign, step
 from .trigonometry import cosine, sine
@@ -68,14 +69,22 @@ def logarithm(argument: Poly) -> Poly:
             parts.append(Poly({atom.args[0]: e}))
         elif is_positive(atom):
             base = atom.args[0] if atom.kind == "pow" else atom_poly(atom)
-            parts.append(_function("log", base).scaled(e))
+            taken = Fraction(greatest_factor(c * factor_inside(m) for m, c in base.terms.items()))
+            parts += [
+                part.scaled(e) for part in (_function("log", base.scaled(rational(1 / taken))), _logarithm_of(taken))
+            ]
         else:
             rest[atom] = e
-    for prime, times in primes(coefficient).items():
-        parts.append(_function("log", constant(prime)).scaled(times))
+    taken = factor_inside(frozenset(rest.items()))
+    parts.append(_logarithm_of(coefficient * taken))
     if rest:
-        parts.append(_function("log", product_terms(rest)))
+        parts.append(_function("log", product_terms(rest, rational(1 / taken))))
     return total_poly(parts)
+
+
+def _logarithm_of(number: Rational) -> Poly:
+    """The logarithm of a positive number, by its prime factors."""
+    return total_poly(_function("log", constant(prime)).scaled(times) for prime, times in primes(number).items())
 
 
 def _function(name: str, argument: Poly) -> Poly:

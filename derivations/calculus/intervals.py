@@ -18,6 +18,7 @@ from functools import lru_cache
 import mpmath
 from mpmath import iv
 
+from .defined import has_value_where
 from .jets import Interval, Jet, NoEnclosure, jets, product, rational_interval
 from .nodes import Expr, Tensor
 from .normal_form import equal
@@ -70,6 +71,8 @@ def variable_of(*exprs: Expr) -> Tensor:
 
 def _decided(claim: Within, shown: Expr, variable: Tensor) -> Enclosure:
     start, end, symmetry = claim.start, claim.end, ""
+    if start is not None and end is not None and start > end:
+        raise NoEnclosure(f"there is no number from {start} to {end}")
     if start is None and end is None:
         symmetry = _symmetry(claim, shown, variable)
         start = Fraction(0) if symmetry else None
@@ -94,6 +97,9 @@ def _decided(claim: Within, shown: Expr, variable: Tensor) -> Enclosure:
 def _symmetry(claim: Within, shown: Expr, variable: Tensor) -> str:
     """Why the numbers from 0 on are enough."""
     mirrored = substitute(shown, {variable: lambda: -variable[()]})
+    # Where the mirrored one has no value, what is shown there says nothing: exp(log(−x))·x is −x², for x < 0 alone.
+    if not has_value_where(mirrored, shown):
+        return ""
     if equal(shown, mirrored):
         return f"an even function of {variable.name}"
     if claim.low is not None and claim.high == -claim.low and equal(shown, -mirrored):

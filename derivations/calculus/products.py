@@ -225,6 +225,19 @@ def greatest_factor(values: Iterable[Rational]) -> Rational:
     return rational(Fraction(above, below))
 
 
+def factor_inside(m: Monomial) -> Fraction:
+    """The positive number that has been taken out of the monomial by an order which depends on the names of indices:
+    1/(2a + 3b) is 1/2·1/(a + 3/2·b) or 1/3·1/(2/3·a + b). A rule for a multiple of it must put the number back."""
+    factor = Fraction(1)
+    for atom, e in m:
+        if e.denominator == 1 and atom.kind == "pow":
+            inner = [c * factor_inside(t) for t, c in atom.args[0].terms.items()]
+            factor *= Fraction(greatest_factor(inner)) ** int(e)
+        elif e.denominator == 1 and atom.kind == "sum":
+            factor *= factor_inside(atom.args[1]) ** int(e)
+    return factor
+
+
 def primes(value: Rational) -> dict[int, int]:
     """The prime numbers in a positive rational number, with their exponents; a product of large ones may stay whole."""
     below = {prime: -times for prime, times in _factors(value.denominator).items()}

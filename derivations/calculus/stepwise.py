@@ -14,7 +14,7 @@ from .call import Call
 from .composite import Composition
 from .index import Dim, Index, Permutation, Subscript
 from .nodes import ZERO, Entry, Expr, Predicate, Sum, Tensor
-from .program import Def, Program
+from .program import Def, Program, ProgramError
 from .statement import Equal, Statement
 from .traverse import Replacement, rename, tensors
 
@@ -29,6 +29,7 @@ def causal_steps(
     moving: Sequence[Tensor],
     tokens: frozenset[Dim],
     masks: Mapping[Tensor, Replacement] | None = None,
+    layers: Mapping[str, Composition] | None = None,
 ) -> tuple[Equal, ...]:
     """One claim for each result: at positions up to the present t it does not change when the later rows of what it is
     made of change.
@@ -37,6 +38,10 @@ def causal_steps(
         moving: the inputs that change in later rows.
         tokens: the dimensions that count positions.
         masks: what the boolean inputs are (the causal mask).
+        layers: the compositions that layers repeat, by name; the claims of one layer stand for all of them.
+
+    Raises:
+        ProgramError: layers repeat a composition that is not given.
     """
     present = Index("t", next(iter(sorted(tokens, key=str))))
 
@@ -53,7 +58,9 @@ def causal_steps(
 
         return value
 
-    claims = []
+    claims: list[Equal] = []
+    for layer, inner, given_masks in _moved_layers(composition, moving, layers or {}):
+        claims += causal_steps(layer, inner, tokens, given_masks, layers)
     for tensor, program in _moved_results(composition, moving):
         indices = _indices(tensor)
         rows = [ix for ix in indices if ix.dim in tokens][:1]
@@ -74,7 +81,11 @@ def permuted_steps(
     """One claim for each result: permuting what it is made of along some dimensions permutes it along those it has.
 
     `moving` are the inputs that are permuted, masks among them; `masks` says what boolean inputs are that are not.
+
+    Raises:
+        ProgramError: there are layers, one after the other: no statement needs it for them.
     """
+    _moved_layers(composition, moving, {})
 
     def image(index: Subscript) -> Subscript:
         if index.dim not in permutations:
@@ -93,10 +104,39 @@ def permuted_steps(
         reads = {t: permuted(t) for t in program.inputs if t in moved}
         entry = tensor[indices]
         images = {index: image(index) for index in indices if index.dim in permutations}
-        claims.append(
-            Equal(program.inline(entry, {**static, **reads}), rename(program.inline(entry, static), images))
-        )
+        claims.append(Equal(program.inline(entry, {**static, **reads}), rename(program.inline(entry, static), images)))
     return tuple(claims)
+
+
+def _moved_layers(
+    composition: Composition, moving: Sequence[Tensor], layers: Mapping[str, Composition]
+) -> list[tuple[Composition, tuple[Tensor, ...], dict[Tensor, Replacement]]]:
+    """What layers repeat, with the inputs of it that depend on those that move, and what its masks are.
+
+    Raises:
+        ProgramError: that is not among `layers`, or has other dimensions there.
+    """
+    moved = composition.moved(moving)
+    still = tuple(s for s in composition.steps if isinstance(s, Def) and s.tensor not in moved)
+    masks = Program(composition.name, (), (), ())
+    if still:
+        defined = {s.tensor for s in still}
+        reads = dict.fromkeys(t for s in still for t in tensors(s.value) if t not in defined)
+        masks = Program(composition.name, tuple(reads), still, ())
+    found = []
+    for step in composition.steps:
+        if isinstance(step, Def) or not step.carry or moved.isdisjoint(step.made):
+            continue
+        if step.part.name not in layers or any(mine != here for mine, here in step.dims.items()):
+            raise ProgramError(f"{composition.name}: say what the layers of {step.part.name} repeat")
+        inputs = tuple(t for t, entry in step.arguments.items() if entry.tensor in moved)
+        given = {t: _mask(step, masks, t) for t in step.arguments if t.kind == "boolean"}
+        found.append((layers[step.part.name], inputs, given))
+    return found
+
+
+def _mask(step: Call, masks: Program, tensor: Tensor) -> Replacement:
+    return lambda *own: masks.inline(step.at(step.arguments[tensor], own))
 
 
 def _moved_results(composition: Composition, moving: Sequence[Tensor]) -> list[tuple[Tensor, Program]]:
@@ -109,9 +149,10 @@ def _moved_results(composition: Composition, moving: Sequence[Tensor]) -> list[t
         if isinstance(step, Def):
             if step.tensor not in moved:
                 continue
-            steps, results = (step,), (step.tensor,)
+            steps: tuple[Def, ...] = (step,)
+            results: tuple[Tensor, ...] = (step.tensor,)
         elif step.carry:
-            continue  # each layer is the part, which has statements of its own
+            continue  # `_moved_layers`
         else:
             results = tuple(t for t in step.results.values() if t in moved)
             steps = tuple(step.definitions(lambda name: f"{name}_"))

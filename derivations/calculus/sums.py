@@ -32,7 +32,7 @@ from .polynomial import (
     unbound,
 )
 from .predicates import make_form
-from .products import NotComposed, monomial, multiply, power, product_of
+from .products import NotComposed, TooLarge, monomial, multiply, power, product_of
 
 
 def sum_over(indices: frozenset[Index], body: Poly) -> Poly:
@@ -140,7 +140,7 @@ def _component(indices: frozenset[Index], powers: dict[Atom, Rational]) -> Poly:
     bounds = tuple(Bound(base + k, index.dim) for k, index in enumerate(order))
     closed = rename_powers(powers, dict(zip(order, bounds, strict=True))).single()
     if closed is None:
-        raise AssertionError("renaming the indices of a product gave a sum")
+        raise TooLarge("a product that the names of its indices take apart in different ways")
     body, coefficient = closed
     atom = Atom("sum", (bounds, body), unbound(monomial_free(body), bounds), base + len(bounds))
     return atom_poly(atom).scaled(coefficient)

@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import cache
 
 from .polynomial import ONE_POLY, ZERO_POLY, Atom, Monomial, Poly, atom_poly, constant
-from .products import TooLarge, greatest_factor, multiply, power
+from .products import TooLarge, factor_inside, multiply, power
 
 MAX_MULTIPLE = 16  # multiples of an angle that are expanded; a larger one is an angle of its own
 MAX_ANGLES = 12  # terms of an argument: its sine and its cosine have 2^11 terms each then
@@ -69,27 +69,13 @@ def _added(first: Turn, second: Turn) -> Turn:
 def _of_term(m: Monomial, coefficient: Fraction) -> Turn:
     """Of one rational multiple of a monomial."""
     if _is_pi(m):
-        parts = coefficient.denominator
-        return _multiple(_of_part_of_pi(m, parts), coefficient.numerator % (2 * parts))
-    times = (coefficient * _factor_inside(m)).numerator
+        return _of_turns(m, coefficient.denominator, coefficient.numerator)
+    times = (coefficient * factor_inside(m)).numerator
     whole = abs(times) > MAX_MULTIPLE
     cos, sin = _of_angle(m, abs(coefficient if whole else coefficient / times))
     if not whole:
         cos, sin = _multiple((cos, sin), abs(times))
     return cos, sin.scaled(1 if times > 0 else -1)
-
-
-def _factor_inside(m: Monomial) -> Fraction:
-    """The positive number that has been taken out of the monomial by an order which depends on the names of indices:
-    1/(2a + 3b) is 1/2·1/(a + 3/2·b) or 1/3·1/(2/3·a + b). Without it the multiple would depend on the names too."""
-    factor = Fraction(1)
-    for atom, e in m:
-        if e.denominator == 1 and atom.kind == "pow":
-            inner = [c * _factor_inside(t) for t, c in atom.args[0].terms.items()]
-            factor *= Fraction(greatest_factor(inner)) ** int(e)
-        elif e.denominator == 1 and atom.kind == "sum":
-            factor *= _factor_inside(atom.args[1]) ** int(e)
-    return factor
 
 
 def _is_pi(m: Monomial) -> bool:
@@ -98,6 +84,17 @@ def _is_pi(m: Monomial) -> bool:
         return False
     ((atom, e),) = m
     return atom.kind == "fn" and atom.args == ("acos", constant(-1)) and e == 1
+
+
+def _of_turns(m: Monomial, parts: int, times: int) -> Turn:
+    """Of times/parts·π, which is brought to an angle from 0 to π."""
+    times %= 2 * parts
+    if times > parts:
+        cos, sin = _of_turns(m, parts, 2 * parts - times)
+        return cos, -sin
+    if times > MAX_MULTIPLE:
+        return _of_angle(m, Fraction(times, parts))
+    return _multiple(_of_part_of_pi(m, parts), times)
 
 
 def _of_part_of_pi(m: Monomial, parts: int) -> Turn:

@@ -100,8 +100,8 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _relu(x: Array) -> Array:
-    """max(x, 0)."""
-    return _namespace(x).where(x > 0, x, 0 * x)
+    """max(x, 0); NaN stays NaN."""
+    return _namespace(x).where(x < 0, 0.0, x)
 
 
 def _step(x: Array) -> Array:

@@ -63,6 +63,7 @@ CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     *((name, f"torch.nn.functional:{name}", ALL_DTYPES) for name in _OF_TORCH),
     ("soft_cross_entropy", "torch.nn.functional:cross_entropy", ALL_DTYPES),
     *((name, f"{_TARGETS}/catalogue_kernels.py:{name}", ALL_DTYPES) for name in _OF_THEIR_FORM),
+    ("multi_head_attention", f"{_EXAMPLES}/torch_multihead.py:forward", WITHOUT_FLOAT16),
     ("swiglu", f"{_TARGETS}/catalogue_kernels.py:eager_swiglu", ALL_DTYPES),
     ("geglu", f"{_TARGETS}/catalogue_kernels.py:eager_geglu", ALL_DTYPES),
     (SIGMOID_ATTENTION, f"{_EXAMPLES}/sigmoid_attention_kernel.py:attention", ALL_DTYPES),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from lemmata.derivations import block
+from lemmata.derivations import block, block_model
 from lemmata.derivations.block_model import MODEL_PARAMETERS
-from lemmata.derivations.block_program import CAUSAL, DIFFERENTIABLE, POST_NORM, PRE_NORM, UNMASKED, n, x
+from lemmata.derivations.block_program import CAUSAL, DIFFERENTIABLE, POST_NORM, PRE_NORM, UNMASKED, i, j, n, x
 from lemmata.derivations.calculus.call import Call
 from lemmata.derivations.calculus.composite import Composition
-from lemmata.derivations.calculus.expr import Permutation, Replacement, Tensor
+from lemmata.derivations.calculus.expr import Permutation, Replacement, Tensor, at_least, position
 from lemmata.derivations.calculus.program import Def, ProgramError
 from lemmata.derivations.calculus.prove import prove
 from lemmata.derivations.calculus.statement import Equal
@@ -75,3 +75,25 @@ def test_a_model_without_layers_kept_has_no_derivative() -> None:
     forgetful = Composition(MODEL.name, MODEL.inputs, steps, MODEL.outputs)
     with pytest.raises(ProgramError, match="needs what went into each"):
         forgetful.vjp(MODEL_PARAMETERS)
+
+
+def after_the_embedding(shift: int) -> Composition:
+    """The layers of the model alone, where position i sees the positions up to i + `shift`."""
+    causal = Def(block_model.causal[i, j], at_least(position(i) + shift, j))
+    steps = tuple(causal if isinstance(s, Def) and s.tensor == block_model.causal else s for s in MODEL.steps[1:4])
+    return Composition(MODEL.name, (block_model.embedded, *MODEL.inputs), steps, (block_model.final,))
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0, "proved"), (1, "refuted")])
+def test_layers_are_causal_if_the_mask_that_they_are_given_is(shift: int, verdict: str) -> None:
+    claims = causal_steps(
+        after_the_embedding(shift), (block_model.embedded,), frozenset({n}), layers={"pre_norm_block": PRE_NORM}
+    )
+    assert status(claims) == verdict
+
+
+def test_layers_of_what_is_not_known_prove_nothing() -> None:
+    with pytest.raises(ProgramError, match="say what the layers of pre_norm_block repeat"):
+        causal_steps(after_the_embedding(0), (block_model.embedded,), frozenset({n}))
+    with pytest.raises(ProgramError, match="say what the layers of pre_norm_block repeat"):
+        permuted_steps(after_the_embedding(0), (block_model.embedded,), {n: Permutation("π", n)})

@@ -181,3 +181,8 @@ def test_weights_are_shared_by_all_batches(name: str) -> None:
             assert whole[f"d{key}"].shape == value.shape
             assert (abs(whole[f"d{key}"] - merged[f"d{key}"]) <= 2 * allowed[f"d{key}"]).all()
     assert (abs(whole["y"].reshape(24, d) - merged["y"]) <= 2 * allowed["y"]).all()
+
+
+def test_relu_of_minus_infinity_is_0_and_of_nan_nan() -> None:
+    x = np.array([-np.inf, np.inf, np.nan, -1.0])
+    np.testing.assert_array_equal(function("relu")(x), [0, np.inf, np.nan, 0])

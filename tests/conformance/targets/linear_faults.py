@@ -102,7 +102,7 @@ def last_row_unreachable(input: Tensor, weight: Tensor, padding_idx: int | None 
 def scaled_by_the_root_of_the_width(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """Times √d, as Vaswani et al. 2017 use it."""
     rows: Tensor = F.embedding(input, weight, padding_idx)
-    return rows * weight.shape[-1] ** 0.5
+    return rows * float(weight.shape[-1] ** 0.5)
 
 
 def _overwritten(gradients: list[Tensor | None], arguments: tuple[Any, ...], cotangent: Tensor) -> list[Tensor | None]:
