@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .bounded import Bounded, Number
-from .error_rules import Array
 from .rounding import Rounding
 
 Argument = Bounded | Number | None
@@ -41,11 +40,7 @@ def call(
 
 def layer(x: Bounded, place: int) -> Bounded:
     """What a stack of parameters holds at one layer."""
-
-    def one(part: Array) -> Array:
-        return part[place] if part.shape[0] > 1 else part[0]
-
-    error = None if x.error is None else one(x.error)
+    error = None if x.error is None else x.error[place]
     return Bounded(x.arithmetic, x.value[place], x.axes[1:], error)
 
 

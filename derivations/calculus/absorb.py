@@ -93,7 +93,8 @@ def _absorb_inverse_root(step: Def, shape: dict[Atom, Rational], flat: dict[Atom
     """The inverse of a root that has a name: with r = √s, 1/√s becomes 1/r."""
     ((atom, e),) = shape.items()
     times = Fraction(flat.get(atom, 0)) / Fraction(e)
-    if e.denominator != 1 and times < 0 and times.denominator == 1:
+    along = set(step.indices) <= set(atom.free)  # else the name has an index that nothing here gives
+    if along and e.denominator != 1 and times < 0 and times.denominator == 1:
         del flat[atom]
         name = entry_atom(step.tensor, step.indices)
         flat[name] = flat.get(name, 0) + int(times)

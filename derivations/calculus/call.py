@@ -126,7 +126,7 @@ class Call:
         if self.kind == "vjp":
             for given in self.part.differentiable:
                 if given in self.part.shared and self.part.gradient(given) == tensor and given in self.arguments:
-                    return self._leading(self.arguments[given])
+                    return tuple(dict.fromkeys(self._leading(self.arguments[given])))
         return self.over
 
     def result(self, tensor: Tensor, name: str) -> Tensor:

@@ -24,7 +24,7 @@ from .differentiate import (
     tangent_name,
 )
 from .index import Index
-from .nodes import Add, Entry, Tensor
+from .nodes import ZERO, Add, Entry, Tensor
 from .program import Def, Program
 from .simplify import spread
 from .tidy import tidy
@@ -107,12 +107,17 @@ class Composition:
         """The vector-Jacobian product: cotangents of the outputs to gradients of the inputs in `wrt`.
 
         Raises:
-            NotDifferentiable: no output depends on one of these inputs.
+            NotDifferentiable: no output depends on one of these inputs, or a part gives no derivative with respect to
+                an input that depends on them.
         """
         return _Reverse(self, tuple(wrt)).composition()
 
     def jvp(self, wrt: Sequence[Tensor]) -> Composition:
-        """The Jacobian-vector product: tangents of the inputs in `wrt` to tangents of the outputs."""
+        """The Jacobian-vector product: tangents of the inputs in `wrt` to tangents of the outputs.
+
+        Raises:
+            NotDifferentiable: a part gives no derivative with respect to an input that depends on these.
+        """
         names = self._names(tangent_name)
         active = self.moved(wrt)
         steps: list[Step] = list(self.steps)
@@ -123,6 +128,7 @@ class Composition:
                     steps.append(Def(names[step.tensor][step.indices], value))
             elif active.intersection(step.results.values()):
                 part = step.part
+                _require_gradients(step, active)
                 arguments = dict(step.arguments)
                 for tensor in part.differentiable:
                     entry = step.arguments.get(tensor)
@@ -131,6 +137,8 @@ class Composition:
                 results = {part.tangent(t): names[name] for t, name in step.results.items()}
                 carry = {part.tangent(t): part.tangent(output) for t, output in step.carry.items()}
                 steps.append(Call(part, "jvp", step.over, {**arguments, **step.traced()}, results, step, carry))
+        still = [t for t in self.outputs if t not in active]
+        steps += [Def(names[t][axis_indices(self.opaque, t)], ZERO, "depends on no input that moves") for t in still]
         tangents = tuple(names[t] for t in self.outputs)
         return Composition(f"{self.name}_jvp", (*self.inputs, *(names[t] for t in wrt)), tuple(steps), tangents)
 
@@ -198,6 +206,7 @@ class _Reverse:
     def _call(self, step: Call) -> None:
         """The vector-Jacobian product of the part of one call."""
         part = step.part
+        _require_gradients(step, self.active)
         arguments = dict(step.arguments)
         for tensor, name in step.results.items():
             leading = step.axes(tensor)
@@ -216,17 +225,17 @@ class _Reverse:
             if entry is None or entry.tensor not in self.active:
                 continue
             target = part.gradient(tensor)
+            own = step.own(tensor)
+            open_ = (*call.axes(target), *own)
+            slots = step.at(entry, own).indices
             alone = self.reads[entry.tensor] == 1 and entry.tensor not in self.composition_.outputs
             own_name = self.gradients[entry.tensor].name
             shape = call.result(target, own_name)
-            if not (alone and shape.dims == entry.tensor.dims):
+            if not (alone and slots == open_):  # x[j, i] is not what a call over i and j has the gradient of
                 several = [e.tensor for e in step.arguments.values()].count(entry.tensor) > 1
                 use = tensor.name if several else part.name
                 shape = call.result(target, self._unused(f"{own_name}_{use}"))
             results[target] = shape
-            own = step.own(tensor)
-            open_ = (*call.axes(target), *own)
-            slots = step.at(entry, own).indices
             self.adjoints.found.setdefault(entry.tensor, []).append(Contribution(slots, shape[open_], open_))
         self.steps.append(replace(call, results=results))
 
@@ -237,6 +246,13 @@ class _Reverse:
             chosen = f"{name}_{number}"
         self.taken.add(chosen)
         return chosen
+
+
+def _require_gradients(step: Call, active: frozenset[Tensor]) -> None:
+    """No argument moves with respect to which the part gives no derivative: it would count as a constant."""
+    for tensor, entry in step.arguments.items():
+        if entry.tensor in active and tensor not in step.part.differentiable:
+            raise NotDifferentiable(f"{step.part.name} gives no derivative by {tensor.name}, which is {entry} here")
 
 
 def _reads_of(composition: Composition) -> dict[Tensor, int]:

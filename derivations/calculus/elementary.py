@@ -17,32 +17,42 @@ from .sums import max_over, open_sum, rename, sum_over
 COMPOSED = frozenset({"sigmoid", "tanh", "relu", "erfc"})
 
 
-def elementary(poly: Poly) -> Poly:
-    """A polynomial of the same value without `COMPOSED` functions, at any depth."""
+def elementary(poly: Poly, done: dict[Atom, Poly] | None = None) -> Poly:
+    """A polynomial of the same value without `COMPOSED` functions, at any depth.
+
+    `done` remembers atoms: the addition theorems repeat one in thousands of terms.
+    """
+    done = {} if done is None else done
     return total_poly(
-        product_of(power(elementary_atom(atom), e) for atom, e in m).scaled(c) for m, c in poly.terms.items()
+        product_of(power(_remembered(atom, done), e) for atom, e in m).scaled(c) for m, c in poly.terms.items()
     )
 
 
-def elementary_atom(atom: Atom) -> Poly:
-    """`elementary` of one atom."""
+def _remembered(atom: Atom, done: dict[Atom, Poly]) -> Poly:
+    if atom not in done:
+        done[atom] = _elementary_atom(atom, done)
+    return done[atom]
+
+
+def _elementary_atom(atom: Atom, done: dict[Atom, Poly]) -> Poly:
     args = atom.args
     match atom.kind:
         case "exp":
-            return exponential(elementary(Poly({args[0]: 1})))
+            return exponential(elementary(Poly({args[0]: 1}), done))
         case "fn":
-            return _written(args[0], elementary(args[1]))
+            return _written(args[0], elementary(args[1], done))
         case "pow":
-            return elementary(args[0])
+            return elementary(args[0], done)
         case "larger":
-            return larger(elementary(p) for p in args[0])
+            return larger(elementary(p, done) for p in args[0])
         case "sum":
             body, fresh = open_sum(atom)
-            return sum_over(fresh, elementary(body))
+            return sum_over(fresh, elementary(body, done))
         case "max":
             index = Index("k", args[0].dim)
             opened: dict[Ix, Ix] = {args[0]: index}
-            return max_over(index, elementary(rename(args[1], opened)), elementary(rename(args[2], opened)))
+            body, where = (elementary(rename(part, opened), done) for part in args[1:])
+            return max_over(index, body, where)
         case _:
             return atom_poly(atom)
 

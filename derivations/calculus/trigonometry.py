@@ -19,7 +19,7 @@ from .polynomial import ONE_POLY, ZERO_POLY, Atom, Monomial, Poly, atom_poly, co
 from .products import TooLarge, factor_inside, multiply, power
 
 MAX_MULTIPLE = 16  # multiples of an angle that are expanded; a larger one is an angle of its own
-MAX_ANGLES = 12  # terms of an argument: its sine and its cosine have 2^11 terms each then
+MAX_ANGLES = 8  # terms of an argument: its sine and its cosine have 2^7 terms each then
 HALF = Fraction(1, 2)
 # The cosine and the sine of π/q are the square roots of these.
 COSINE_SQUARED = {2: Fraction(0), 3: Fraction(1, 4), 4: HALF, 6: Fraction(3, 4)}

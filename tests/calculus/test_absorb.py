@@ -5,11 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 from lemmata.derivations.calculus.absorb import absorbed, with_known_sums
+from lemmata.derivations.calculus.differentiate import vjp
 from lemmata.derivations.calculus.expr import Dim, Expr, Index, Size, Tensor, exp, total
 from lemmata.derivations.calculus.normal_form import normal_form
 from lemmata.derivations.calculus.program import Def, Program
 from lemmata.derivations.calculus.readback import Reader
-from lemmata.derivations.calculus.simplify import reader_of
+from lemmata.derivations.calculus.simplify import reader_of, simplify
 
 n = Dim("n")
 i, j = Index("i", n), Index("j", n)
@@ -88,3 +89,13 @@ def test_a_factor_outside_a_sum_is_found_before_one_inside() -> None:
     y, c = Tensor("y", (n,)), Tensor("c")
     definition = Def(y[i], c[()] * x[i])
     assert read(c[()] * x[i] * total(j, x[j]), definition) == "y[i]·(Σ_j x[j])"
+
+
+def test_the_inverse_of_a_root_with_an_index_of_its_own_is_not_given_that_name() -> None:
+    """s = √(b² + 1) for every i: 1/√(b² + 1), which has no i, is not 1/s[i]."""
+    number, same = Tensor("b"), Tensor("s", (n,))
+    square, half = number[()] ** 2 + 1, Fraction(1, 2)
+    program = Program("same", (number, x), (Def(same[i], square**half), Def(w[i], same[i] * x[i])), (w,))
+    inverse = normal_form(square**-half)
+    assert absorbed(inverse, list(program.steps), with_sums=True) == inverse
+    assert simplify(vjp(program), program).outputs == vjp(program).outputs

@@ -112,3 +112,22 @@ def test_what_has_no_block_form_is_refused() -> None:
         cut.apply(total(i, j, S[i, j]))
     with pytest.raises(CannotSplit, match="permutes n"):
         cut.apply(total(j, x[Permutation("π", n)(j)]))
+
+
+def test_a_lookup_from_the_dimension_to_itself_is_refused() -> None:
+    """Its one-hot matrix has two axes of it."""
+    following = Tensor("next", (n,), "index", n)
+    for expr in (
+        total(i, x[following(i)]),
+        total(i, Delta(following(i), i)),
+        total(i, j, Delta(following(i), j) * x[j]),
+    ):
+        with pytest.raises(CannotSplit, match="next points from n to n"):
+            cut.apply(expr)
+
+
+def test_a_part_of_a_lookup_does_not_take_the_name_of_another_tensor() -> None:
+    u, i1 = Index("u", m), Index("i", cut.first)
+    lookup, other = Tensor("z", (m,), "index", n), Tensor("z1", (m, cut.first), "boolean")
+    with pytest.raises(CannotSplit, match="z1"):
+        cut.apply(total(u, x[lookup(u)]) - total(u, i1, other[u, i1]))

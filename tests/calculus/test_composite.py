@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lemmata.derivations.calculus.call import Call
 from lemmata.derivations.calculus.composite import Composition
-from lemmata.derivations.calculus.differentiate import NotDifferentiable
+from lemmata.derivations.calculus.differentiate import NotDifferentiable, vjp
 from lemmata.derivations.calculus.expr import Dim, Expr, Index, Size, Tensor, exp, total
 from lemmata.derivations.calculus.normal_form import equal
 from lemmata.derivations.calculus.operation import Input, Operation
@@ -130,3 +130,39 @@ def test_an_output_that_does_not_depend_on_an_input_is_refused() -> None:
     alone = Composition("alone", (u, v), (Def(z[i, f], u[i, f]),), (z,))
     with pytest.raises(NotDifferentiable, match="no output depends on v"):
         alone.vjp((v,))
+
+
+def test_an_argument_that_moves_where_the_part_has_no_derivative_is_refused() -> None:
+    """`half` of the part counts as a constant: the gradient of v would lack what goes through it."""
+    row = Tensor("t", (n,))
+    call = Call(PART.part, "value", (i,), {x: u[i, f], w: v[f], half: row[i]}, {y: r})
+    whole = Composition("whole", (u, v, row), (call,), (r,))
+    assert whole.vjp((u, v)).outputs
+    for derivative in (whole.vjp, whole.jvp):
+        with pytest.raises(NotDifferentiable, match=r"part gives no derivative by half, which is t\[i\] here"):
+            derivative((u, row))
+
+
+def test_an_output_that_does_not_move_has_the_tangent_zero() -> None:
+    still = Tensor("still", (k,))
+    both = Composition("both", (u, v), (CALL, Def(still[f], 2 * v[f])), (r, still))
+    moved = both.jvp((u,)).expanded
+    assert [t.name for t in moved.outputs] == ["tr", "tstill"]
+    assert equal(moved.inline(moved.outputs[1][f]), 0 * v[f])
+
+
+@pytest.mark.parametrize("places", [(0, 1), (1, 0), (0, 0), (1, 1)])
+@pytest.mark.parametrize("parameter", ["x", "w"], ids=["an argument", "a parameter"])
+def test_the_gradient_of_an_argument_with_its_axes_in_another_order_or_on_a_diagonal(
+    places: tuple[int, int], parameter: str
+) -> None:
+    over = (i, Index("j", n))
+    cube, out = Tensor("cube", (n, n, k)), Tensor("out", (n, n, k))
+    entry = cube[over[places[0]], over[places[1]], f]
+    arguments = {x: entry, w: v[f]} if parameter == "x" else {x: u[i, f], w: entry}
+    call = Call(PART.part, "value", over, arguments, {y: out})
+    whole = Composition("whole", (cube, u, v), (call,), (out,))
+    by_parts, direct = whole.vjp((cube,)).expanded, vjp(whole.expanded, (cube,))
+    at = (Index("a", n), Index("b", n), f)
+    assert by_parts.outputs[0].dims == cube.dims
+    assert same(by_parts, direct, by_parts.outputs[0][at], direct.outputs[0][at])

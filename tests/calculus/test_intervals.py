@@ -178,6 +178,22 @@ def test_a_fault_in_a_tail_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -
     enclose.cache_clear()
 
 
+def test_an_even_form_says_nothing_where_the_mirrored_expression_has_no_value() -> None:
+    """exp(log(−x))·x is −x², and has a value for x < 0 alone; its enclosure for x > 0 is of nothing."""
+    claim = Within(exp(log(-x)) * x, F(0))
+    assert enclose(claim, claim.expr).failure
+    assert verdict(claim).status == "refuted"
+    odd = Within(tanh(exp(log(-x))), F(-1, 2), F(1, 2))
+    assert enclose(odd, odd.expr).failure
+    assert verdict(Within(exp(log(x)) * x, F(0))).status == "open"  # true, but of no number below 0
+
+
+def test_an_interval_without_a_number_shows_nothing() -> None:
+    result = verdict(Within(x, F(5), start=F(2), end=F(1)))
+    assert result.status == "open"
+    assert "no number from 2 to 1" in result.reason
+
+
 def test_certificates_are_part_of_the_result() -> None:
     bounded = Within(sigmoid(x), F(0), F(1))
     result = prove.prove(Statement("S1", "both", Equal(x, x), conjuncts=(bounded, bounded)))

@@ -189,8 +189,8 @@ def test_the_multiple_of_an_angle_does_not_depend_on_the_names_of_indices(monkey
             assert not wrong
             compared += seen
     assert compared
-    monkeypatch.setattr(trigonometry, "_factor_inside", lambda m: Fraction(1))
-    with pytest.raises(AssertionError, match="gave a sum"):
+    monkeypatch.setattr(trigonometry, "factor_inside", lambda m: Fraction(1))
+    with pytest.raises(TooLarge, match="take apart in different ways"):
         normal_form(summed(4, 9, 6))
 
 
@@ -212,9 +212,40 @@ def test_random_expressions_keep_their_value(monkeypatch: pytest.MonkeyPatch) ->
     assert compared > 120
 
 
+@pytest.mark.parametrize(("times", "parts"), [(1500, 2003), (17, 100), (399, 400), (2 * 10**6 + 1, 3 * 10**6)])
+def test_a_part_of_pi_with_a_large_denominator_is_an_angle_of_its_own(times: int, parts: int) -> None:
+    """Its multiple would be a Chebyshev polynomial of that degree."""
+    angle = PI * Fraction(times, parts)
+    assert len(normal_form(cos(angle)).terms) == 1
+    assert equal(cos(angle), cos(2 * PI - angle))
+    assert equal(sin(angle), -sin(2 * PI - angle))
+    assert not equal(sin(angle), sin(2 * PI - angle))
+    assert not equal(cos(angle), cos(angle + PI))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 5, 6, 7, 12, 40])
+def test_all_multiples_of_a_part_of_pi_have_their_values(parts: int) -> None:
+    reader = Reader({n: "k", m: "v"}, {})
+    for times in range(-2 * parts, 3 * parts):
+        for function in (sin, cos):
+            expr = function(PI * Fraction(times, parts))
+            seen, wrong = differences(expr, reader.poly(normal_form(expr)), point(random.Random(0)))
+            assert seen
+            assert not wrong
+
+
+def test_a_product_that_names_take_apart_in_different_ways_is_refused() -> None:
+    """√(4/(4x + 9y)) is 1/√(x + 9/4·y) or 2/3·1/√(y + 4/9·x): once or twice an angle."""
+    x = Tensor("x", (n,))
+    left, right = (total(i, j, cos((4 / (4 * x[k] + 9 * x[o])) ** Fraction(1, 2)) * x[k]) for k, o in ((i, j), (j, i)))
+    result = prove(Statement("S1", "other names", Equal(left, right)))
+    assert result.status == "open"
+    assert "take apart in different ways" in result.reason
+
+
 def test_a_sum_of_too_many_angles_is_refused() -> None:
     many = Add(tuple(Tensor(f"t{k}")[()] for k in range(trigonometry.MAX_ANGLES + 1)))
-    with pytest.raises(TooLarge, match="of a sum of 13 angles"):
+    with pytest.raises(TooLarge, match=f"of a sum of {trigonometry.MAX_ANGLES + 1} angles"):
         normal_form(sin(many))
     result = prove(Statement("S1", "too large", Equal(sin(many), sin(many) + 0 * a)))
     assert result.status == "open"

@@ -13,12 +13,14 @@ from lemmata.derivations.calculus.blocks import CannotSplit, Split
 from lemmata.derivations.calculus.differentiate import NotDifferentiable, elementwise_derivative, vjp
 from lemmata.derivations.calculus.evaluate import Point, UnknownFunction, evaluator
 from lemmata.derivations.calculus.expr import (
+    ONE,
     Delta,
     Dim,
     DimensionError,
     Expr,
     Fn,
     Index,
+    Kind,
     Permutation,
     Tensor,
     at_least,
@@ -178,6 +180,27 @@ def test_a_logarithm_under_two_sums_keeps_its_form_when_indices_are_renamed() ->
     left = total(i, j, log(2 * x[i] + 3 * x[j]) * y[i])
     right = total(i, j, log(2 * x[j] + 3 * x[i]) * y[j])
     assert not decide(Equal(left, right))
+
+
+QUOTIENTS: tuple[Callable[[Expr, Expr], Expr], ...] = (
+    lambda a, b: 1 / (2 * a + 3 * b),
+    lambda a, b: (2 * a + 3 * b) ** -HALF,
+    lambda a, b: a / (4 * a + 6 * b),
+)
+
+
+@pytest.mark.parametrize("kind", ["real", "positive"])
+@pytest.mark.parametrize("quotient", QUOTIENTS)
+def test_a_logarithm_of_a_quotient_under_two_sums_keeps_its_form_when_indices_are_renamed(
+    kind: Kind, quotient: Callable[[Expr, Expr], Expr]
+) -> None:
+    """1/(2a + 3b) is 1/2·1/(a + 3/2·b) or 1/3·1/(b + 2/3·a): log 2 or log 3 would be split off."""
+    z = Tensor("z", (n,), kind)
+    left = total(i, j, log(quotient(z[i], z[j])) * y[i])
+    right = total(i, j, log(quotient(z[j], z[i])) * y[j])
+    assert not decide(Equal(left, right))
+    assert decide(Equal(left, right + total(i, j, log(1 + ONE) * y[i])))
+    assert decide(Equal(left, total(i, j, log(quotient(z[j], z[i])) * y[i])))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,7 @@
-"""One thread, as the shapes are small, and Triton's interpreter where there is no CUDA device."""
+"""One thread, as the shapes are small."""
 
 import pytest
 import torch
-from lemmata.gpu.interpreter import interpret_without_cuda
-
-# Before anything imports Triton, which PyTorch does when it first runs a custom operator.
-interpret_without_cuda()
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,8 @@ _OF_THEIR_FORM = (
     "multi_head_attention",
 )
 
+_OF_BLOCKS = ("pre_norm_block", "post_norm_block", "linear_cross_entropy", "smoothed_cross_entropy")
+
 CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("attention", "torch.nn.functional:scaled_dot_product_attention", ALL_DTYPES),
     ("attention", f"{_EXAMPLES}/sdpa_backends.py:math", ALL_DTYPES),
@@ -63,6 +65,7 @@ CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     *((name, f"torch.nn.functional:{name}", ALL_DTYPES) for name in _OF_TORCH),
     ("soft_cross_entropy", "torch.nn.functional:cross_entropy", ALL_DTYPES),
     *((name, f"{_TARGETS}/catalogue_kernels.py:{name}", ALL_DTYPES) for name in _OF_THEIR_FORM),
+    *((name, f"{_TARGETS}/block_kernels.py:{name}", ALL_DTYPES) for name in _OF_BLOCKS),
     ("multi_head_attention", f"{_EXAMPLES}/torch_multihead.py:forward", WITHOUT_FLOAT16),
     ("swiglu", f"{_TARGETS}/catalogue_kernels.py:eager_swiglu", ALL_DTYPES),
     ("geglu", f"{_TARGETS}/catalogue_kernels.py:eager_geglu", ALL_DTYPES),

@@ -21,6 +21,7 @@ _FILES = {
     "cross_entropy": "loss_faults",
     **dict.fromkeys(("rope", "multi_head_attention"), "position_faults"),
     **dict.fromkeys(("sgd", "adam", "adamw"), "optimizer_faults"),
+    **dict.fromkeys(("pre_norm_block", "linear_cross_entropy", "smoothed_cross_entropy"), "block_faults"),
     **dict.fromkeys((SIGMOID_ATTENTION, LATENT_ATTENTION), "example_faults"),
 }
 
@@ -280,6 +281,18 @@ POSITION_FAULTS = (
     Fault("multi_head_attention", "values_from_the_keys", "layout"),
     Fault("multi_head_attention", "output_weight_gradient_is_none", "missing gradient", "unslothai/unsloth#4533"),
 )
+BLOCK_FAULTS = (
+    Fault("pre_norm_block", "residual_of_the_network_dropped", "formula"),
+    Fault("pre_norm_block", "residual_from_the_input", "formula"),
+    Fault("pre_norm_block", "residual_of_the_normalised", "convention"),
+    Fault("pre_norm_block", "first_norm_used_twice", "formula"),
+    Fault("pre_norm_block", "block_mask_ignored", "mask ignored", "AI-Hypercomputer/maxtext#4476"),
+    Fault("pre_norm_block", "residual_path_detached", "missing gradient", "unslothai/unsloth#4533"),
+    Fault("linear_cross_entropy", "last_block_of_the_vocabulary_dropped", "tail", "pytorch/pytorch#153799"),
+    Fault("linear_cross_entropy", "table_without_a_gradient", "missing gradient", "linkedin/Liger-Kernel#968"),
+    Fault("linear_cross_entropy", "z_loss_of_the_shifted", "formula"),
+    Fault("smoothed_cross_entropy", "smoothing_of_the_other_classes", "convention"),
+)
 EXAMPLE_FAULTS = (
     Fault(SIGMOID_ATTENTION, "sigmoid_bias_of_the_queries", "formula"),
     Fault(SIGMOID_ATTENTION, "sigmoid_without_bias", "convention"),
@@ -297,6 +310,13 @@ EXAMPLE_FAULTS = (
     Fault(LATENT_ATTENTION, "latent_gradient_of_one_path", "missing factor"),
 )
 DERIVED_FAULTS = (
-    LINEAR_FAULTS + NORM_FAULTS + ACTIVATION_FAULTS + LOSS_FAULTS + OPTIMIZER_FAULTS + POSITION_FAULTS + EXAMPLE_FAULTS
+    LINEAR_FAULTS
+    + NORM_FAULTS
+    + ACTIVATION_FAULTS
+    + LOSS_FAULTS
+    + OPTIMIZER_FAULTS
+    + POSITION_FAULTS
+    + BLOCK_FAULTS
+    + EXAMPLE_FAULTS
 )
 FAULTS = ATTENTION_FAULTS + SOFTMAX_FAULTS + DERIVED_FAULTS

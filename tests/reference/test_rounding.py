@@ -207,6 +207,44 @@ def test_a_gradient_summed_over_a_batch_is_bounded_in_any_order() -> None:
     assert (bound >= 100 * U * abs(flat[0]).T.astype(np.float64) @ abs(flat[1]).astype(np.float64)).all()
 
 
+def test_a_product_may_be_added_to_what_the_accumulator_starts_from() -> None:
+    terms = 4096
+    x, w, b = np.full((1, terms), 2.0**-13), np.full((1, terms), 1.25 * 2.0**-12), np.ones(1)
+    found = np.float32(1.0)
+    for one in (x * w)[0].astype(np.float32):
+        found = found + one  # each is less than half a unit in the last place of 1, so that all are lost
+    error = abs(float(found) - (1.0 + (x @ w.T)[0, 0]))
+    fl = Rounding(PRECISION, x)
+    product = fl.matmul(fl.given(x, "i c"), fl.given(w, "o c"), "c")
+    assert error <= fl.output("y", product + fl.given(b, "o"), "i o").total[0, 0]
+    apart = fl.step("p", product, "i o")
+    apart = Bounded(fl, apart.value, apart.axes, apart.error, apart.rows)  # the product is done before the sum
+    assert error > fl.output("y", apart + fl.given(b, "o"), "i o").total[0, 0]
+
+
+@pytest.mark.parametrize("kind", ["batch", "places"])
+def test_partial_sums_may_be_stored_in_a_narrower_format(kind: str) -> None:
+    rng = np.random.default_rng(9)
+    members = 40
+    rows = (1.0 + rng.random((members, 1, 3))).astype(np.float16).astype(np.float64)
+    stored = {"compute": FLOAT32, "dw": FLOAT16}
+
+    def bound(precision: dict[str, Any]) -> Array:
+        fl = Rounding(precision, rows)
+        if kind == "batch":
+            one, row = fl.given(np.ones((members, 1, 1)), "i e"), fl.given(rows, "i c")
+            return fl.output("dw", fl.matmul(one, row, "i"), "e c", shared=True).total
+        places = fl.given(np.zeros(members, dtype=np.int64), "i")
+        return fl.output("dw", fl.add_at(fl.given(rows[:, 0], "i c"), places, "i", "e", 1), "e c").total
+
+    found = np.zeros((1, 3), np.float16)
+    for row in rows:
+        found = (found + row.astype(np.float16)).astype(np.float16)
+    error = abs(found.astype(np.float64) - rows.sum(axis=0))
+    assert (error <= bound({**stored, "dw_partial": FLOAT16})).all()
+    assert (error > bound(stored)).any()
+
+
 def test_a_value_of_an_absent_array_costs_nothing() -> None:
     x = np.array([[0.1, 0.2]])
     fl = Rounding(PRECISION, x)
