@@ -1,5 +1,5 @@
-"""Settings of every test: Hypothesis draws the same examples in every run, and keeps none between runs; Triton kernels are
-interpreted where there is no CUDA device."""
+"""Settings of every test: Hypothesis draws the same examples in every run, and keeps none between runs; Triton kernels
+are interpreted where there is no CUDA device."""
 
 import hypothesis
 from lemmata.gpu.interpreter import interpret_without_cuda
