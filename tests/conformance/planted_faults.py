@@ -291,7 +291,13 @@ BLOCK_FAULTS = (
     Fault("linear_cross_entropy", "last_block_of_the_vocabulary_dropped", "tail", "pytorch/pytorch#153799"),
     Fault("linear_cross_entropy", "table_without_a_gradient", "missing gradient", "linkedin/Liger-Kernel#968"),
     Fault("linear_cross_entropy", "z_loss_of_the_shifted", "formula"),
+    Fault("linear_cross_entropy", "every_row_the_class_of_the_first", "cached row"),
+    Fault("linear_cross_entropy", "kept_rows_ignored", "mask ignored"),
     Fault("smoothed_cross_entropy", "smoothing_of_the_other_classes", "convention"),
+    Fault("smoothed_cross_entropy", "smoothing_ignored", "formula"),
+    Fault("smoothed_cross_entropy", "smoothing_the_other_way_round", "convention"),
+    Fault("smoothed_cross_entropy", "mean_over_all_rows", "reduction"),
+    Fault("smoothed_cross_entropy", "smoothed_z_loss_forgotten", "formula"),
 )
 EXAMPLE_FAULTS = (
     Fault(SIGMOID_ATTENTION, "sigmoid_bias_of_the_queries", "formula"),

@@ -92,3 +92,34 @@ def smoothing_of_the_other_classes(x: Tensor, target: Tensor, smoothing: float, 
     classes = x.shape[-1]
     more = min(smoothing * classes / max(classes - 1, 1), 1.0)
     return correct.smoothed_cross_entropy(x, target, more, **options)
+
+
+def every_row_the_class_of_the_first(h: Tensor, w: Tensor, target: Tensor, **options: Any) -> tuple[Tensor, ...]:
+    """The first target for all rows."""
+    return correct.linear_cross_entropy(h, w, target[..., :1].expand(target.shape), **options)
+
+
+def kept_rows_ignored(h: Tensor, w: Tensor, target: Tensor, **options: Any) -> tuple[Tensor, ...]:
+    """Every row counts."""
+    return correct.linear_cross_entropy(h, w, target, **{**options, "keep": None})
+
+
+def smoothing_ignored(x: Tensor, target: Tensor, smoothing: float, **options: Any) -> tuple[Tensor, ...]:
+    """The target alone."""
+    return correct.smoothed_cross_entropy(x, target, 0.0, **options)
+
+
+def smoothing_the_other_way_round(x: Tensor, target: Tensor, smoothing: float, **options: Any) -> tuple[Tensor, ...]:
+    """ε and 1 − ε exchanged."""
+    return correct.smoothed_cross_entropy(x, target, 1.0 - smoothing, **options)
+
+
+def mean_over_all_rows(x: Tensor, target: Tensor, smoothing: float, **options: Any) -> tuple[Tensor, ...]:
+    """The sum divided by the number of rows, ignored ones included."""
+    loss, total, _ = correct.smoothed_cross_entropy(x, target, smoothing, **options)
+    return loss, total, total / loss.shape[-1]
+
+
+def smoothed_z_loss_forgotten(x: Tensor, target: Tensor, smoothing: float, **options: Any) -> tuple[Tensor, ...]:
+    """Without the z-loss."""
+    return correct.smoothed_cross_entropy(x, target, smoothing, **{**options, "zeta": 0.0})
