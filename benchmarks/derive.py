@@ -2,7 +2,8 @@
 
     python -m lemmata.benchmarks.derive [--json FILE] [--rounds N] [--peer PYTHON]
 
-Problems: the gradients of softmax, of cross-entropy, of attention (dQ, dK, dV) and of layer norm, from the definition.
+Problems: the gradients of softmax, of cross-entropy, of attention (dQ, dK, dV) and of layer norm, from the definitions
+of their papers. The shift by the maximum, which evaluation needs and the peer does not know, is on neither side.
 
 - Ours, *derived and proved*: reverse-mode differentiation of the program, and the proof, for every size, that each
   gradient equals its closed form (`p ∘ (dp − ⟨p, dp⟩)` and so on).
@@ -17,7 +18,7 @@ A process of its own runs each problem: once *cold* (the first thing after the i
 over the rounds. tensorgrad runs in an environment of its own, made under `build/` on the first run with this
 interpreter's SymPy, NumPy and PyTorch, because it pins another version of NetworkX than the project is tested with.
 
-The exit status is 1 if *derived and proved* takes more than a tenth of `full_simplify()` on some problem, cold or warm.
+The exit status is 1 if *derived and proved* takes more than a tenth of either form on some problem, cold or warm.
 """
 
 from __future__ import annotations
@@ -58,26 +59,30 @@ Problem = tuple["Program", "dict[Entry, Expr]"]
 
 def softmax() -> Problem:
     """dx = p ∘ (dp − ⟨p, dp⟩)."""
-    from ..derivations.calculus.expr import Tensor, total
-    from ..derivations.softmax import SOFTMAX_PROGRAM, i, j, n, p
+    from ..derivations.calculus.expr import Dim, Index, Tensor, exp, total
+    from ..derivations.calculus.program import Def, Program
 
+    n = Dim("n")
+    i, j = Index("i", n), Index("j", n)
+    x, a, p, z = Tensor("x", (n,)), Tensor("a", (n,)), Tensor("p", (n,)), Tensor("z")
     dx, dp = Tensor("dx", (n,)), Tensor("dp", (n,))
-    value = SOFTMAX_PROGRAM.inline
-    return SOFTMAX_PROGRAM, {dx[i]: value(p[i]) * (dp[i] - total(j, value(p[j]) * dp[j]))}
+    steps = (Def(a[i], exp(x[i])), Def(z[()], total(j, a[j])), Def(p[i], a[i] / z[()]))
+    program = Program("softmax", (x,), steps, (p,))
+    value = program.inline
+    return program, {dx[i]: value(p[i]) * (dp[i] - total(j, value(p[j]) * dp[j]))}
 
 
 def cross_entropy() -> Problem:
     """dx = dloss (p Σ_u y[u] − y) for any targets y."""
-    from ..derivations.calculus.expr import Dim, Index, Tensor, exp, log, maximum, total
+    from ..derivations.calculus.expr import Dim, Index, Tensor, exp, log, total
     from ..derivations.calculus.program import Def, Program
 
     n, V = Dim("n"), Dim("V")
     i, u, v = Index("i", n), Index("u", V), Index("v", V)
     x, y, loss, dloss = Tensor("x", (n, V)), Tensor("y", (n, V)), Tensor("loss", (n,)), Tensor("dloss", (n,))
-    m, lse, dx = Tensor("m", (n,)), Tensor("lse", (n,)), Tensor("dx", (n, V))
+    lse, dx = Tensor("lse", (n,)), Tensor("dx", (n, V))
     steps = (
-        Def(m[i], maximum(u, x[i, u])),
-        Def(lse[i], m[i] + log(total(u, exp(x[i, u] - m[i])))),
+        Def(lse[i], log(total(u, exp(x[i, u])))),
         Def(loss[i], -total(v, y[i, v] * (x[i, v] - lse[i]))),
     )
     program = Program("cross_entropy", (x, y), steps, (loss,))
@@ -87,18 +92,17 @@ def cross_entropy() -> Problem:
 
 def attention() -> Problem:
     """dV = Pᵀ dO, dQ = dS K, dK = dSᵀ Q with dS = P ∘ (dO Vᵀ − rowsum(dO ∘ O))."""
-    from ..derivations.calculus.expr import Dim, Index, Tensor, exp, maximum, total
+    from ..derivations.calculus.expr import Dim, Index, Tensor, exp, total
     from ..derivations.calculus.program import Def, Program
 
     n, m_dim, d, d_v = Dim("n"), Dim("m"), Dim("d", grows=False), Dim("d_v", grows=False)
     i, j, c, e = Index("i", n), Index("j", m_dim), Index("c", d), Index("e", d_v)
     q, k, v = Tensor("q", (n, d)), Tensor("k", (m_dim, d)), Tensor("v", (m_dim, d_v))
     s, p, a = (Tensor(name, (n, m_dim)) for name in "spa")
-    m, z, o, do = Tensor("m", (n,)), Tensor("z", (n,)), Tensor("o", (n, d_v)), Tensor("do", (n, d_v))
+    z, o, do = Tensor("z", (n,)), Tensor("o", (n, d_v)), Tensor("do", (n, d_v))
     steps = (
         Def(s[i, j], total(c, q[i, c] * k[j, c])),
-        Def(m[i], maximum(j, s[i, j])),
-        Def(a[i, j], exp(s[i, j] - m[i])),
+        Def(a[i, j], exp(s[i, j])),
         Def(z[i], total(j, a[i, j])),
         Def(p[i, j], a[i, j] / z[i]),
         Def(o[i, e], total(j, p[i, j] * v[j, e])),
@@ -177,8 +181,7 @@ def measure(name: str) -> dict[str, float]:
 
 def _ours(name: str, warm: int) -> list[dict[str, float]]:
     """In this process: the first measurement is the cold one."""
-    import lemmata.derivations.norm
-    import lemmata.derivations.softmax  # noqa: F401
+    import lemmata.derivations.norm  # noqa: F401
 
     return [measure(name) for _ in range(1 + warm)]
 
@@ -247,8 +250,7 @@ def show(result: dict[str, Any]) -> None:
         for key, times in figures["processor_milliseconds"].items():
             print(f"  {key:26} {times['cold']:9.1f} / {times['warm']:9.1f}")
         for form, ratio in figures["ratio"].items():
-            limit = f" (limit {LARGEST_RATIO})" if form == PEER_FORMS[0] else ""
-            print(f"  {PARTS[0]} / {form}: {ratio['cold']:.3f} cold, {ratio['warm']:.3f} warm{limit}")
+            print(f"  {PARTS[0]} / {form}: {ratio['cold']:.3f} cold, {ratio['warm']:.3f} warm (limit {LARGEST_RATIO})")
 
 
 def main() -> int:
@@ -272,7 +274,7 @@ def main() -> int:
     show(result)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    ratios = (figures["ratio"][PEER_FORMS[0]] for figures in result["problems"].values())
+    ratios = [ratio for figures in result["problems"].values() for ratio in figures["ratio"].values()]
     return 0 if all(value <= LARGEST_RATIO for ratio in ratios for value in ratio.values()) else 1
 
 
