@@ -176,59 +176,6 @@ def cross_entropy_jvp(
     return tloss, ttotal, tmean
 
 
-def cross_entropy_hvp(
-    x: Array,
-    target: Array,
-    dloss: Array,
-    tx: Array,
-    dtotal: Array | None = None,
-    dmean: Array | None = None,
-    weight: Array | None = None,
-    keep: Array | None = None,
-    zeta: float = 0.0,
-) -> Array:
-    """Hessian-vector product: how the gradients change where the inputs move along the tangents.
-
-    Args (the others as in `cross_entropy`):
-        dloss: cotangent of loss, of its shape.
-        tx: tangent of x, of its shape.
-        dtotal: cotangent of total, of its shape.
-        dmean: cotangent of mean, of its shape.
-
-    Returns:
-        tdx: tangent of the gradient of x, of its shape.
-    """
-    xp = _namespace(x)
-    dtotal_given = xp.zeros((), dtype=x.dtype, device=x.device) if dtotal is None else dtotal
-    dmean_given = xp.zeros((), dtype=x.dtype, device=x.device) if dmean is None else dmean
-    weight_given = xp.ones((x.shape[-1],), dtype=x.dtype, device=x.device) if weight is None else weight
-    # m[i] = max_{v} x[i, v]
-    m = xp.max(x, axis=-1)
-    # a[i, v] = exp(x[i, v] − m[i])  (S2)
-    a = _exp(x - m[..., None])
-    # z[i] = Σ_v a[i, v]
-    z = xp.sum(a, axis=-1)
-    # lse[i] = m[i] + log(z[i])
-    lse = m + xp.log(z)
-    # norm = Σ_i keep[i]·weight[target(i)]
-    norm = xp.sum(_where(keep, _rows_at(weight_given, target, -1, 1), 0.0), axis=-1)
-    # dtotal_total = dtotal + dmean/norm
-    dtotal_total = dtotal_given + dmean_given / norm
-    # dloss_total[i] = dtotal_total + dloss[i]
-    dloss_total = dtotal_total[..., None] + dloss
-    # dz[i] = keep[i]·dloss_total[i]·(weight[target(i)] + 2·zeta·lse[i])/z[i]
-    dz = _where(keep, dloss_total * (_rows_at(weight_given, target, -1, 1) + 2 * zeta * lse) / z, 0.0)
-    # delta[i] = weight[target(i)]·keep[i]·dloss_total[i]·(Σ_v tx[i, v]·a[i, v])/z[i]^2 +
-    # 2·zeta·keep[i]·lse[i]·dloss_total[i]·(Σ_v tx[i, v]·a[i, v])/z[i]^2 + (-2)·zeta·keep[i]·dloss_total[i]·(Σ_v tx[i,
-    # v]·a[i, v])/z[i]^2
-    delta = _where(keep, _rows_at(weight_given, target, -1, 1) * dloss_total * xp.sum(tx * a, axis=-1) / z**2, 0.0)
-    delta = delta + _where(keep, 2 * zeta * lse * dloss_total * xp.sum(tx * a, axis=-1) / z**2, 0.0)
-    delta = delta - _where(keep, 2 * zeta * dloss_total * xp.sum(tx * a, axis=-1) / z**2, 0.0)
-    # tdx[i, v] = a[i, v]·(tx[i, v]·dz[i] − delta[i])
-    tdx = a * (tx * dz[..., None] - delta[..., None])
-    return tdx
-
-
 def _namespace(x: Array) -> Any:
     """NumPy for NumPy arrays; the array-API namespace of any other array."""
     if isinstance(x, np.ndarray | np.generic):

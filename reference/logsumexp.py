@@ -94,34 +94,6 @@ def logsumexp_jvp(x: Array, tx: Array) -> Array:
     return tlse
 
 
-def logsumexp_hvp(x: Array, dlse: Array, tx: Array) -> Array:
-    """Hessian-vector product: how the gradients change where the inputs move along the tangents.
-
-    Args (the others as in `logsumexp`):
-        dlse: cotangent of lse, of its shape.
-        tx: tangent of x, of its shape.
-
-    Returns:
-        tdx: tangent of the gradient of x, of its shape.
-    """
-    xp = _namespace(x)
-    # m = max_{j} x[j]
-    m = xp.max(x, axis=-1)
-    # a[i] = exp(x[i] − m)  (S2)
-    a = _exp(x - m[..., None])
-    # z = Σ_j a[j]
-    z = xp.sum(a, axis=-1)
-    # dz = dlse/z
-    dz = dlse / z
-    # dx[i] = dz·a[i]
-    dx = dz[..., None] * a
-    # delta = (Σ_j tx[j]·a[j])/z
-    delta = xp.sum(tx * a, axis=-1) / z
-    # tdx[i] = dx[i]·(tx[i] − delta)
-    tdx = dx * (tx - delta[..., None])
-    return tdx
-
-
 def _namespace(x: Array) -> Any:
     """NumPy for NumPy arrays; the array-API namespace of any other array."""
     if isinstance(x, np.ndarray | np.generic):

@@ -98,38 +98,6 @@ def softmax_jvp(x: Array, tx: Array) -> Array:
     return tp
 
 
-def softmax_hvp(x: Array, dp: Array, tx: Array) -> Array:
-    """Hessian-vector product: how the gradients change where the inputs move along the tangents.
-
-    Args (the others as in `softmax`):
-        dp: cotangent of p, of its shape.
-        tx: tangent of x, of its shape.
-
-    Returns:
-        tdx: tangent of the gradient of x, of its shape.
-    """
-    xp = _namespace(x)
-    # m = max_{j} x[j]
-    m = xp.max(x, axis=-1)
-    # a[i] = exp(x[i] − m)  (S2)
-    a = _exp(x - m[..., None])
-    # z = Σ_j a[j]
-    z = xp.sum(a, axis=-1)
-    # p[i] = a[i]/z  (S3)
-    p = _over(a, z[..., None])
-    # delta = Σ_j dp[j]·p[j]
-    delta = xp.sum(dp * p, axis=-1)
-    # delta_2 = Σ_j tx[j]·p[j]
-    delta_2 = xp.sum(tx * p, axis=-1)
-    # tp[i] = p[i]·(tx[i] − delta_2)
-    tp = p * (tx - delta_2[..., None])
-    # delta_3 = Σ_j dp[j]·tp[j]
-    delta_3 = xp.sum(dp * tp, axis=-1)
-    # tdx[i] = dp[i]·tp[i] − delta_3·p[i] − delta·tp[i]
-    tdx = dp * tp - delta_3[..., None] * p - delta[..., None] * tp
-    return tdx
-
-
 def _namespace(x: Array) -> Any:
     """NumPy for NumPy arrays; the array-API namespace of any other array."""
     if isinstance(x, np.ndarray | np.generic):

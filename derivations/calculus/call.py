@@ -26,6 +26,7 @@ class Part:
         differentiable: the inputs that have gradients.
         defaults: the inputs that may be left out, and what they are then.
         shared: the parameters, whose gradients are summed over everything that the call runs over.
+        composed: whether it is a composition itself.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Part:
     differentiable: tuple[Tensor, ...]
     defaults: Mapping[Tensor, Expr]
     shared: frozenset[Tensor]
+    composed: bool = False
 
     def cotangent(self, output: Tensor) -> Tensor:
         """The cotangent of an output, an input of the vector-Jacobian product."""

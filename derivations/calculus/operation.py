@@ -103,6 +103,7 @@ class Operation:
             self.differentiable,
             {t: spec.default for t, spec in named.items() if spec.default is not None},
             frozenset(t for t, spec in named.items() if spec.shared),
+            self.composition is not None,
         )
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,13 +37,22 @@ def compositions_of(op: Operation) -> list[Composition]:
 
 
 def functions_called(compositions: Sequence[Composition]) -> dict[str, tuple[str, ...]]:
-    """The functions of each part that some compositions call."""
+    """The functions of the parts that some compositions call, by the file that they are in."""
     found: dict[str, dict[str, None]] = {}
     for composition in compositions:
         for step in needed(composition):
             if isinstance(step, Call):
-                found.setdefault(step.part.name, {})[f"{step.part.name}{SUFFIX[step.kind]}"] = None
-    return {part: tuple(sorted(names)) for part, names in sorted(found.items())}
+                name = f"{step.part.name}{SUFFIX[step.kind]}"
+                found.setdefault(file_of(name, composed=step.part.composed), {})[name] = None
+    return {file: tuple(sorted(names)) for file, names in sorted(found.items())}
+
+
+def file_of(function: str, *, composed: bool) -> str:
+    """The file of a function: that of its operation, but for Hessian-vector products, and for the tangents of
+    compositions, whose parameters make long files."""
+    if function.endswith("_hvp") or (composed and function.endswith("_jvp")):
+        return function
+    return re.sub("_(value_and_vjp|vjp|jvp)$", "", function)
 
 
 def composition_lines(composition: Composition, signature: Signature) -> list[str]:

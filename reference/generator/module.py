@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 
@@ -11,7 +12,13 @@ from ...derivations.calculus.expr import Const, Dim, Tensor
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Program
 from .bounds import bound_functions
-from .composition import composition_lines, compositions_of, functions_called, value_and_vjp_composition
+from .composition import (
+    composition_lines,
+    compositions_of,
+    file_of,
+    functions_called,
+    value_and_vjp_composition,
+)
 from .functions import (
     MOST_RESULTS,
     Signature,
@@ -45,11 +52,38 @@ _JVP = "Jacobian-vector product: tangents of the inputs to tangents of the outpu
 
 def topic_files(operations: Sequence[Operation], origin: str, command: str) -> dict[str, str]:
     """The reference files of a built-in topic, by their paths in `reference/`: OPERATION.py with the functions of each
-    operation, and bounds/OPERATION.py."""
-    files = {f"{op.name}.py": generate_module([op], origin, command, ".") for op in operations}
-    return files | {
-        f"bounds/{op.name}.py": generate_bounds([op], origin, command, "..rounding") for op in bounded(operations)
-    }
+    operation, and bounds/OPERATION.py; with OPERATION_jvp.py and OPERATION_hvp.py where `file_of` says so."""
+    files: dict[str, str] = {}
+    for op in operations:
+        files |= {f"{name}.py": generate_module([op], origin, command, ".", name) for name in _files(op)}
+    for op in bounded(operations):
+        files |= {
+            f"bounds/{name}.py": generate_bounds([op], origin, command, "..rounding", name) for name in _files(op)
+        }
+    return files
+
+
+def _files(op: Operation) -> list[str]:
+    """The files of an operation, by name."""
+    composed = op.composition is not None
+    names = (op.name, *([f"{op.name}_jvp"] if composed else []), *([f"{op.name}_hvp"] if op.second_order else []))
+    return list(dict.fromkeys(file_of(name, composed=composed) for name in names))
+
+
+def _in_file(op: Operation, sources: Sequence[str], file: str | None) -> list[str]:
+    """The functions, or bounds, that are in a file; all of them if there is one file."""
+    composed = op.composition is not None
+    names = [re.findall(r"^def (\w+?)(?:_bound)?\(", source, re.MULTILINE)[0] for source in sources]
+    pairs = zip(names, sources, strict=True)
+    return [source for name, source in pairs if file is None or file_of(name, composed=composed) == file]
+
+
+def _compositions_in(op: Operation, file: str | None) -> list[Composition]:
+    """The compositions whose functions are in a file."""
+    found = compositions_of(op)
+    if file is None or not found:
+        return found
+    return found[2:] if file.endswith("_jvp") else found[:2]
 
 
 def bounded(operations: Sequence[Operation]) -> list[Operation]:
@@ -57,47 +91,56 @@ def bounded(operations: Sequence[Operation]) -> list[Operation]:
     return [op for op in operations if op.differentiable]
 
 
-def generate_module(operations: Sequence[Operation], origin: str, command: str, package: str = PACKAGE) -> str:
+def generate_module(
+    operations: Sequence[Operation], origin: str, command: str, package: str = PACKAGE, file: str | None = None
+) -> str:
     """The source of a reference file; the same operations give the same bytes.
 
-    `package` is where the references of the parts of a composition are imported from.
+    `package` is where the references of the parts of a composition are imported from; `file` the name of one of several
+    files of an operation.
     """
-    functions = [source for op in operations for source in operation_functions(op)]
+    functions = [source for op in operations for source in _in_file(op, operation_functions(op), file)]
     text = "\n\n".join(functions)
     code = "\n\n".join((text, *helpers(text), *reuse_helpers(text)))
-    parts = [_header(operations, origin, command, code, _part_imports(operations, package)), code]
+    parts = [_header(operations, origin, command, code, _part_imports(operations, package, file)), code]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
-def generate_bounds(operations: Sequence[Operation], origin: str, command: str, rounding: str) -> str:
-    """The source of the rounding bounds of some operations; `rounding` is the module to import the arithmetic from."""
+def generate_bounds(
+    operations: Sequence[Operation], origin: str, command: str, rounding: str, file: str | None = None
+) -> str:
+    """The source of the rounding bounds of some operations; `rounding` is the module that has the arithmetic, `file`
+    the name of one of several files of an operation."""
     names = ", ".join(op.name for op in operations)
     lines = [f'"""Rounding-error bounds of {names}.', ""]
     lines += [f"GENERATED from {origin} by `{command}`. Do not edit.", '"""', ""]
     lines += ["from __future__ import annotations", "", "from collections.abc import Mapping", "", "import numpy as np"]
-    lines += [*([""] if rounding.startswith(".") else []), *_bound_imports(operations, rounding)]
-    parts = ["\n".join(lines), *(source for op in operations for source in bound_functions(op))]
+    lines += [*([""] if rounding.startswith(".") else []), *_bound_imports(operations, rounding, file)]
+    parts = ["\n".join(lines), *(source for op in operations for source in _in_file(op, bound_functions(op), file))]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
-def _bound_imports(operations: Sequence[Operation], rounding: str) -> list[str]:
+def _bound_imports(operations: Sequence[Operation], rounding: str, file: str | None) -> list[str]:
     """The imports of a file of bounds: the arithmetic; for a composition also the functions and bounds of its parts."""
-    called = functions_called([c for op in operations for c in compositions_of(op)])
+    whole = [c for op in operations for c in _compositions_in(op, file)]
+    called = functions_called(whole)
     package = rounding.removesuffix("rounding")
     bounds = "." if package == ".." else f"{package}bounds."
-    composed = [name for name in ("call", "layer", "stacked") if called]
-    layers = any(isinstance(s, Call) and s.carry for op in operations for c in compositions_of(op) for s in c.steps)
+    layers = [step for c in whole for step in c.steps if isinstance(step, Call) and step.carry]
+    composed = ["call"] if called else []
+    composed += ["layer"] if layers else []
+    composed += ["stacked"] if any(step.kind == "vjp" for step in layers) else []
     outer = {f"{package}{part}": names for part, names in called.items()}
-    outer[f"{package}composed"] = tuple(composed if layers else composed[:1])
+    outer[f"{package}composed"] = tuple(composed)
     paired = ("halves", "joined") if any(op.pairs for op in operations) else ()
     outer[rounding] = ("Array", "Format", "Rounding", *paired)
     inner = {f"{bounds}{part}": tuple(f"{name}_bound" for name in names) for part, names in called.items()}
     return [line for found in (outer, inner) for name in sorted(found) for line in import_lines(name, found[name])]
 
 
-def _part_imports(operations: Sequence[Operation], package: str) -> list[str]:
+def _part_imports(operations: Sequence[Operation], package: str, file: str | None) -> list[str]:
     """The imports of the functions that compositions call."""
-    called = functions_called([c for op in operations for c in compositions_of(op)])
+    called = functions_called([c for op in operations for c in _compositions_in(op, file)])
     between = "" if package.endswith(".") else "."
     lines = [line for part, names in called.items() for line in import_lines(f"{package}{between}{part}", names)]
     return lines

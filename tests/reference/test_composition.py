@@ -5,7 +5,6 @@ Each of the two is allowed the bound of its own rounding, and nothing else.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from lemmata.derivations import block_model, block_program
 from lemmata.tests.reference import transformers
 from lemmata.tests.reference.autograd import jvp
 from lemmata.tests.reference.formats import FLOAT64, IN_FLOAT64
+from lemmata.tests.reference.functions import bound_of, function
 
 Array = Any
 Arrays = dict[str, Array]
@@ -32,13 +32,11 @@ class Reference:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.functions = vars(importlib.import_module(f"lemmata.reference.{name}"))
-        self.bounds = vars(importlib.import_module(f"lemmata.reference.bounds.{name}"))
 
     def __call__(self, suffix: str, **arguments: Array) -> tuple[Sequence[Array], Sequence[Array]]:
         """The results of a function that are there, and how far those of torch may be from them."""
-        results = self._tuple(self.functions[f"{self.name}{suffix}"](**arguments))
-        bound = self.bounds[f"{self.name}{suffix}_bound"]
+        results = self._tuple(function(self.name, suffix)(**arguments))
+        bound = bound_of(self.name, suffix)
         own, theirs = (self._tuple(bound(**arguments, precision=p)) for p in (IN_FLOAT64, OF_TORCH))
         kept = [k for k, x in enumerate(results) if x is not None]
         return [results[k] for k in kept], [own[k] + theirs[k] for k in kept]

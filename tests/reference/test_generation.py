@@ -41,7 +41,12 @@ def composed(topic: str) -> bool:
     return any(op.composition is not None for op in catalogue.topic(topic).operations)
 
 
-PARTS = {f".{op.name}" for topic in catalogue.TOPICS for op in catalogue.topic(topic).operations}
+PARTS = {
+    f".{op.name}{kind}"
+    for topic in catalogue.TOPICS
+    for op in catalogue.topic(topic).operations
+    for kind in ("", "_jvp")
+}
 BOUNDS_OF_PARTS = PARTS | {f".{name}" for name in PARTS} | {"..composed"}
 
 
