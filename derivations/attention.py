@@ -110,7 +110,7 @@ from .attention_program import (
 )
 from .attention_softcap import softcap_statements
 from .calculus.differentiate import maximum_gradient
-from .calculus.expr import ONE, ZERO, Expr, Index, Permutation, Replacement, Size, Subscript, Tensor, total
+from .calculus.expr import ONE, ZERO, Expr, Index, Permutation, Replacement, Size, Tensor, plain, total
 from .calculus.operation import Input, Operation
 from .calculus.statement import Equal, NonNegative, Statement, Step
 from .calculus.symmetry import pairing
@@ -135,15 +135,15 @@ def _weights() -> tuple[Statement, ...]:
     shift = Tensor("c", (k.dims[1],))
     pi, rho = Permutation("π", m_dim), Permutation("ρ", n)
     keys_permuted: dict[Tensor, Replacement] = {
-        k: lambda key, f: k[pi(_plain(key)), f],
-        v: lambda key, f: v[pi(_plain(key)), f],
-        keep: lambda g, row, key: keep[g, row, pi(_plain(key))],
-        bias: lambda g, row, key: bias[g, row, pi(_plain(key))],
+        k: lambda key, f: k[pi(plain(key)), f],
+        v: lambda key, f: v[pi(plain(key)), f],
+        keep: lambda g, row, key: keep[g, row, pi(plain(key))],
+        bias: lambda g, row, key: bias[g, row, pi(plain(key))],
     }
     queries_permuted: dict[Tensor, Replacement] = {
-        q: lambda g, row, f: q[g, rho(_plain(row)), f],
-        keep: lambda g, row, key: keep[g, rho(_plain(row)), key],
-        bias: lambda g, row, key: bias[g, rho(_plain(row)), key],
+        q: lambda g, row, f: q[g, rho(plain(row)), f],
+        keep: lambda g, row, key: keep[g, rho(plain(row)), key],
+        bias: lambda g, row, key: bias[g, rho(plain(row)), key],
     }
 
     def output(values: Tensor) -> Expr:
@@ -198,11 +198,6 @@ def _weights() -> tuple[Statement, ...]:
             law="query permutation",
         ),
     )
-
-
-def _plain(index: Subscript) -> Index:
-    assert isinstance(index, Index)
-    return index
 
 
 def _gradients() -> tuple[Statement, ...]:

@@ -17,6 +17,7 @@ from .calculus.expr import (
     Subscript,
     Tensor,
     at_least,
+    plain,
     position,
 )
 from .calculus.operation import Operation
@@ -25,20 +26,15 @@ from .calculus.statement import Equal, Statement, Step
 Inputs = dict[Tensor, Replacement]
 
 
-def _plain(index: Subscript) -> Index:
-    assert isinstance(index, Index)
-    return index
-
-
 def independence_statements(op: Operation) -> tuple[Statement, ...]:
     t = Index("t", n)  # the present
-    causal: Inputs = {keep: lambda g, row, key: keep[g, row, key] * at_least(_plain(row), _plain(key))}
+    causal: Inputs = {keep: lambda g, row, key: keep[g, row, key] * at_least(plain(row), plain(key))}
     dq, dk, dv = (Tensor(f"Δ{x.name}", x.dims) for x in (q, k, v))
-    other: Inputs = {q: lambda g, row, f: q[g, row, f] + (1 - Delta(_plain(g), r)) * dq[g, row, f]}
+    other: Inputs = {q: lambda g, row, f: q[g, row, f] + (1 - Delta(g, r)) * dq[g, row, f]}
 
     def after(key: Subscript) -> Expr:
         """1 for a position after the present."""
-        return Predicate(position(_plain(key)) - t - 1)
+        return Predicate(position(plain(key)) - t - 1)
 
     future: Inputs = {
         **causal,
@@ -51,7 +47,7 @@ def independence_statements(op: Operation) -> tuple[Statement, ...]:
 
     def before(row: Subscript) -> Expr:
         """1 for a query before the present."""
-        return Predicate(position(t) - _plain(row) - 1)
+        return Predicate(position(t) - plain(row) - 1)
 
     earlier: Inputs = {
         **causal,
@@ -97,7 +93,7 @@ def mask_statements(op: Operation) -> tuple[Statement, ...]:
         def masks(g: Subscript, row: Subscript, key: Subscript) -> Expr:
             product: Expr = keep[g, row, key]
             for condition in conditions:
-                product = product * condition(_plain(row), _plain(key))
+                product = product * condition(plain(row), plain(key))
             return product
 
         return {keep: masks}
@@ -112,7 +108,7 @@ def mask_statements(op: Operation) -> tuple[Statement, ...]:
         return at_least(position(key) + width, position(row) + 1)
 
     def distance(row: Subscript, key: Subscript) -> Expr:
-        return Place(position(_plain(row)) - _plain(key))
+        return Place(position(plain(row)) - plain(key))
 
     both = (Predicate(position(n) - m_dim), Predicate(position(m_dim) - n))  # n = m
     return (
@@ -144,7 +140,7 @@ def mask_statements(op: Operation) -> tuple[Statement, ...]:
             "ALiBi: only distances matter, so −slope · (i − j) and slope · j give the same O",
             Equal(
                 op.value(o[r, i, e], {bias: lambda g, row, key: -slope[g] * distance(row, key)}),
-                op.value(o[r, i, e], {bias: lambda g, row, key: slope[g] * Place(position(_plain(key)))}),
+                op.value(o[r, i, e], {bias: lambda g, row, key: slope[g] * Place(position(plain(key)))}),
             ),
         ),
     )

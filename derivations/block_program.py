@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import multihead as heads
 from .calculus.call import Call
 from .calculus.composite import Composition
-from .calculus.expr import ONE, Dim, Entry, Index, Replacement, Subscript, Tensor, at_least
+from .calculus.expr import ONE, Dim, Entry, Index, Replacement, Tensor, at_least, plain
 from .calculus.operation import Operation
 from .calculus.program import Def
 from .feedforward import FEED_FORWARD
@@ -35,14 +35,9 @@ PARAMETERS = (gain_1, shift_1, w_q, w_k, w_v, w_o, b_q, b_k, b_v, b_o, gain_2, s
 DIFFERENTIABLE = (x, *PARAMETERS)
 
 
-def _plain(index: Subscript) -> Index:
-    assert isinstance(index, Index)
-    return index
-
-
 # What `keep` is for a decoder, and for an encoder.
 CAUSAL: dict[Tensor, Replacement] = {
-    keep: lambda group, head, row, key: keep[group, head, row, key] * at_least(_plain(row), _plain(key))
+    keep: lambda group, head, row, key: keep[group, head, row, key] * at_least(plain(row), plain(key))
 }
 UNMASKED: dict[Tensor, Replacement] = {keep: lambda *_: ONE}
 

@@ -11,7 +11,6 @@ from .calculus.expr import (
     Expr,
     Index,
     Replacement,
-    Subscript,
     Tensor,
     erf,
     exp,
@@ -35,12 +34,6 @@ t = Tensor("t")  # one real number, wherever a statement is about a function of 
 def of_number(op: Operation) -> Expr:
     """The activation of the number t."""
     return op.value(y[c], {x: lambda _: t[()]})
-
-
-def plain(index: Subscript) -> Index:
-    """An index that no permutation or lookup moves."""
-    assert isinstance(index, Index)
-    return index
 
 
 def slopes(op: Operation, labels: tuple[str, str, str], formula: str, slope: Expr) -> tuple[Statement, ...]:
@@ -77,7 +70,7 @@ def featurewise(op: Operation, label: str, inputs: tuple[Tensor, ...] = (x,)) ->
 
     def changed(tensor: Tensor) -> Replacement:
         delta = Tensor(f"Δ{tensor.name}", tensor.dims)
-        return lambda k: tensor[k] + (1 - Delta(plain(k), here)) * delta[k]
+        return lambda k: tensor[k] + (1 - Delta(k, here)) * delta[k]
 
     changes = {tensor: changed(tensor) for tensor in inputs}
     gradients = {**changes, op.cotangent(y): changed(op.cotangent(y))}
@@ -86,7 +79,7 @@ def featurewise(op: Operation, label: str, inputs: tuple[Tensor, ...] = (x,)) ->
         entry = op.gradient(tensor)[here]
         kept.append(Equal(op.vjp.inline(entry, gradients), op.vjp.inline(entry)))
         mixed: dict[Tensor, Replacement] = {
-            op.tangent(one): (lambda k: Delta(plain(k), there)) if one is tensor else (lambda _: ZERO) for one in inputs
+            op.tangent(one): (lambda k: Delta(k, there)) if one is tensor else (lambda _: ZERO) for one in inputs
         }
         slope: dict[Tensor, Replacement] = {
             op.tangent(one): (lambda _: ONE) if one is tensor else (lambda _: ZERO) for one in inputs

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .calculus.expr import ZERO, Delta, Expr, Index, Permutation, Replacement, Tensor, sigmoid, total
+from .calculus.expr import ZERO, Delta, Expr, Index, Permutation, Replacement, Tensor, plain, sigmoid, total
 from .calculus.operation import Operation
 from .calculus.statement import Equal, Statement
 from .calculus.symmetry import pairing
-from .feedforward_activations import plain
 from .feedforward_program import (
     GATE,
     UP,
@@ -44,7 +43,7 @@ def _tokenwise(op: Operation, label: str) -> Statement:
 
     def changed(tensor: Tensor) -> Replacement:
         delta = Tensor(f"Δ{tensor.name}", tensor.dims)
-        return lambda row, k: tensor[row, k] + (1 - Delta(plain(row), here)) * delta[row, k]
+        return lambda row, k: tensor[row, k] + (1 - Delta(row, here)) * delta[row, k]
 
     others = {X: changed(X)}
     gradient = op.vjp.inline(op.gradient(X)[here, c], {**others, dY: changed(dY)})

@@ -57,7 +57,7 @@ Hu et al. 2022, LoRA: low-rank adaptation of large language models, (3).
 from __future__ import annotations
 
 from .calculus.blocks import Split
-from .calculus.expr import ZERO, Dim, Expr, Index, Permutation, Replacement, Subscript, Tensor, total
+from .calculus.expr import ZERO, Dim, Expr, Index, Permutation, Replacement, Subscript, Tensor, plain, total
 from .calculus.operation import Input, Operation
 from .calculus.program import Def, Program
 from .calculus.statement import Equal, Statement, Step
@@ -231,8 +231,8 @@ def _tokens() -> tuple[Statement, ...]:
     op = LINEAR
     dy, pi = op.cotangent(y), Permutation("π", n)
     moved: dict[Tensor, Replacement] = {
-        x: lambda row, k: x[pi(_plain(row)), k],
-        dy: lambda row, k: dy[pi(_plain(row)), k],
+        x: lambda row, k: x[pi(plain(row)), k],
+        dy: lambda row, k: dy[pi(plain(row)), k],
     }
     halves = Split(n, Dim("n1"), Dim("n2"))
     first, second = Index("i", halves.first), Index("i", halves.second)
@@ -260,11 +260,6 @@ def _tokens() -> tuple[Statement, ...]:
             conjuncts=(Equal(halves.apply(derived(db)), total(first, dy1[first, e]) + total(second, dy2[second, e])),),
         ),
     )
-
-
-def _plain(k: Subscript) -> Index:
-    assert isinstance(k, Index)
-    return k
 
 
 def _qkv_statements() -> tuple[Statement, ...]:

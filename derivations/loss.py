@@ -30,8 +30,8 @@ cross_entropy:
     S5   JVP;
     S6   adjoint identity: ⟨JVP·t, c⟩ = ⟨t, VJP·c⟩;
     S7   Σ_v dx[i,v] = 0 without z-loss, the conservation law of S3;
-    S8   Hessian-vector product: that of logsumexp, diag(p) − ppᵀ, the same for every target; it is symmetric;
-    S9   convex in the logits without z-loss, as a sum of squares;
+    S8   Hessian-vector product: for unit weights that of logsumexp, diag(p) − ppᵀ, whatever the target; symmetric;
+    S9   convex in the logits, for unit weights and without z-loss, as a sum of squares;
     S10  ignored rows contribute nothing, to the losses or to the gradient;
     S11  rows are independent;
     S12  it is the soft cross-entropy of a one-hot target.
@@ -87,6 +87,7 @@ References
 ----------
 Szegedy et al. 2016, Rethinking the Inception architecture for computer vision, section 7 (label smoothing).
 Chowdhery et al. 2022, PaLM, section 5 (z-loss).
+Blanchard, Higham & Higham 2021, Accurately computing the log-sum-exp and softmax functions.
 Milakov & Gimelshein 2018, Online normalizer calculation for softmax.
 Wijmans et al. 2024, Cut your losses in large-vocabulary language models.
 """
@@ -95,7 +96,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .calculus.expr import ONE, ZERO, Delta, Expr, Replacement, Subscript, Tensor, lift, log, total
+from .calculus.expr import ONE, ZERO, Delta, Expr, Replacement, Subscript, Tensor, lift, log, plain, total
 from .calculus.operation import Input, Operation
 from .calculus.statement import Equal, NonNegative, Statement
 from .loss_chunks import linear_statements
@@ -113,7 +114,6 @@ from .loss_program import (
     loss,
     maximum_statement,
     mean,
-    plain,
     plain_share,
     probability,
     row_cotangent,
@@ -210,7 +210,7 @@ def _second_order(op: Operation) -> tuple[Statement, ...]:
         Statement(
             "S8",
             "H tx = g ((weight[t(i)] + 2 ζ lse) p ∘ (tx − ⟨p, tx⟩) + 2 ζ p ⟨p, tx⟩): diag(p) − ppᵀ whatever the target "
-            "is, without z-loss; ⟨s, H t⟩ = ⟨t, H s⟩",
+            "is, for unit weights and without z-loss; ⟨s, H t⟩ = ⟨t, H s⟩",
             Equal(
                 op.hvp.inline(op.second(x)[i, v]),
                 g * ((weight[target(i)] + 2 * zeta[()] * logsumexp(i)) * spread + 2 * zeta[()] * p * mean_of),
@@ -219,7 +219,8 @@ def _second_order(op: Operation) -> tuple[Statement, ...]:
         ),
         Statement(
             "S9",
-            "⟨tx, H tx⟩ = ½ Σ_vu p[v] p[u] (tx[v] − tx[u])² ≥ 0 for each row: convex in the logits, without z-loss",
+            "⟨tx, H tx⟩ = ½ Σ_vu p[v] p[u] (tx[v] − tx[u])² ≥ 0 for each row: convex in the logits, for unit "
+            "weights and without z-loss",
             Equal(total(v, tx[i, v] * op.hvp.inline(op.second(x)[i, v], alone)), curvature),
             conjuncts=(NonNegative(curvature),),
         ),
@@ -259,7 +260,7 @@ def _soft_statements() -> tuple[Statement, ...]:
 
 
 def _linear_statements() -> tuple[Statement, ...]:
-    return linear_statements(LINEAR)
+    return linear_statements(LINEAR, CROSS_ENTROPY)
 
 
 _OPTIONS = {

@@ -51,8 +51,8 @@ ROWS = Split(n, Dim("n1"), Dim("n2"))
 _PARTS: tuple[Part, ...] = (1, 2)
 
 
-def linear_statements(op: Operation) -> tuple[Statement, ...]:
-    """What holds of the cross-entropy of h Wᵀ."""
+def linear_statements(op: Operation, cross_entropy: Operation) -> tuple[Statement, ...]:
+    """What holds of the cross-entropy of h Wᵀ, in terms of that of given logits."""
     logits: dict[Tensor, Replacement] = {x: _logit}
     dh, dw = op.gradient(h), op.gradient(w)
     derived = op.derived_vjp.inline
@@ -62,12 +62,12 @@ def linear_statements(op: Operation) -> tuple[Statement, ...]:
     def tx(row: Index, column: Subscript) -> Expr:
         return total(c, th[row, c] * w[column, c] + h[row, c] * tw[column, c])
 
-    def p(row: Index, column: Subscript) -> Expr:
-        return exp(_logit(row, column)) / total(u, exp(_logit(row, u)))
+    along: dict[Tensor, Replacement] = {**logits, cross_entropy.tangent(x): tx}
 
-    lse = log(total(u, exp(_logit(i, u))))
-    mean_of = total(u, p(i, u) * tx(i, u))
-    tangent = keep[i] * (weight[target(i)] * (mean_of - tx(i, target(i))) + 2 * zeta[()] * lse * mean_of)
+    def same_tangent(output: Tensor, *at: Index) -> Equal:
+        of_logits = cross_entropy.derived_jvp.inline(cross_entropy.tangent(output)[at], along)
+        return Equal(op.derived_jvp.inline(op.tangent(output)[at]), of_logits)
+
     return (
         Statement(
             "S1",
@@ -88,8 +88,9 @@ def linear_statements(op: Operation) -> tuple[Statement, ...]:
         ),
         Statement(
             "S4",
-            "the Jacobian-vector product is that of cross_entropy along tX = tH Wᵀ + H tWᵀ",
-            Equal(op.derived_jvp.inline(op.tangent(loss)[i]), tangent),
+            "the Jacobian-vector product is that of cross_entropy along tX = tH Wᵀ + H tWᵀ, in all reductions",
+            same_tangent(loss, i),
+            conjuncts=(same_tangent(whole), same_tangent(mean)),
         ),
         Statement("S5", "⟨JVP·t, c⟩ = ⟨t, VJP·c⟩", Equal(*op.adjoint_identity())),
         Statement(

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .calculus.differentiate import maximum_gradient
-from .calculus.expr import ONE, ZERO, Dim, Expr, Index, Replacement, Size, Subscript, Tensor, exp, log, maximum, total
+from .calculus.expr import (
+    ONE,
+    ZERO,
+    Dim,
+    Expr,
+    Index,
+    Replacement,
+    Size,
+    Subscript,
+    Tensor,
+    exp,
+    log,
+    maximum,
+    total,
+)
 from .calculus.operation import Operation
 from .calculus.program import Def, Program
 from .calculus.statement import Equal, Statement
@@ -114,12 +128,6 @@ def weighted_share(row: Index) -> Expr:
 def plain_share(row: Index) -> Expr:
     """What a row counts in the mean if all classes weigh the same."""
     return keep[row]
-
-
-def plain(index: Subscript) -> Index:
-    """A subscript that is an index itself."""
-    assert isinstance(index, Index)
-    return index
 
 
 def shift_statement(op: Operation, label: str) -> Statement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .calculus.expr import ONE, ZERO, Delta, Expr, Index, Replacement, Size, Subscript, Tensor, exp, log, total
+from .calculus.expr import ONE, ZERO, Delta, Expr, Replacement, Size, Subscript, Tensor, exp, log, plain, total
 from .calculus.operation import Operation
 from .calculus.statement import Equal, Statement
 from .loss_program import (
@@ -38,14 +38,13 @@ from .loss_program import (
 
 def mixture(row: Subscript, column: Subscript) -> Expr:
     """The smoothed target: (1 − ε) δ[t(i),v] + ε/V."""
-    assert isinstance(row, Index)
-    return (1 - smoothing[()]) * Delta(target(row), column) + smoothing[()] / Size(V)
+    return (1 - smoothing[()]) * Delta(target(plain(row)), column) + smoothing[()] / Size(V)
 
 
 def smoothed_statements(op: Operation) -> tuple[Statement, ...]:
     """What holds of label smoothing."""
     mixed: dict[Tensor, Replacement] = {y: mixture}
-    plain: dict[Tensor, Replacement] = {**unweighted, **without_z}
+    simple: dict[Tensor, Replacement] = {**unweighted, **without_z}
     even: dict[Tensor, Replacement] = {y: lambda row, column: ONE / Size(V)}
     one_hot = CROSS_ENTROPY_PROGRAM.inline(loss[i], without_z)
     uniform = SOFT_PROGRAM.inline(loss[i], {**even, **without_z})
@@ -85,7 +84,7 @@ def smoothed_statements(op: Operation) -> tuple[Statement, ...]:
             ),
             conjuncts=(
                 Equal(
-                    op.derived_vjp.inline(op.gradient(x)[i, v], plain),
+                    op.derived_vjp.inline(op.gradient(x)[i, v], simple),
                     row_cotangent(op, plain_share) * (probability(i, v) - mixture(i, v)),
                 ),
             ),
@@ -106,7 +105,7 @@ def soft_statements(op: Operation) -> tuple[Statement, ...]:
     positive = Tensor("q", y.dims, "positive")
     other, alpha, beta = Tensor("s", y.dims), Tensor("alpha"), Tensor("beta")
     teacher = Tensor("b", y.dims)
-    plain: dict[Tensor, Replacement] = {**unweighted, **without_z}
+    simple: dict[Tensor, Replacement] = {**unweighted, **without_z}
     entropy = -total(v, positive[i, v] * log(positive[i, v]))
     divergence = total(v, positive[i, v] * (log(positive[i, v]) - log(probability(i, v))))
     g = row_cotangent(op, plain_share)
@@ -117,7 +116,6 @@ def soft_statements(op: Operation) -> tuple[Statement, ...]:
 
     def distribution(row: Subscript, column: Subscript) -> Expr:
         """Any distribution without zeros: the softmax of some logits."""
-        assert isinstance(row, Index)
         return exp(teacher[row, column]) / total(u, exp(teacher[row, u]))
 
     def of(targets: Tensor) -> Expr:
@@ -128,7 +126,7 @@ def soft_statements(op: Operation) -> tuple[Statement, ...]:
             "S1",
             "loss = KL(y‖p) + H(y), for unit weights and without z-loss",
             Equal(
-                op.value(loss[i], {y: lambda row, column: positive[row, column], **plain}),
+                op.value(loss[i], {y: lambda row, column: positive[row, column], **simple}),
                 keep[i] * (divergence + entropy),
             ),
         ),
@@ -144,7 +142,7 @@ def soft_statements(op: Operation) -> tuple[Statement, ...]:
             ),
             conjuncts=(
                 Equal(
-                    op.derived_vjp.inline(op.gradient(x)[i, v], {**plain, y: distribution}),
+                    op.derived_vjp.inline(op.gradient(x)[i, v], {**simple, y: distribution}),
                     g * (probability(i, v) - distribution(i, v)),
                 ),
                 Equal(op.derived_vjp.inline(op.gradient(y)[i, v]), -g * weight[v] * log_p),

@@ -66,9 +66,9 @@ from .calculus.expr import (
     Index,
     Permutation,
     Replacement,
-    Subscript,
     Tensor,
     at_least,
+    plain,
     total,
 )
 from .calculus.operation import Input, Operation
@@ -147,7 +147,7 @@ def _statements() -> tuple[Statement, ...]:
         return total(h, s, u, Delta(h, g) * Delta(s, r) * tensor[h, s, i, u] * w_o[h, s, f, u])
 
     causal: dict[Tensor, Replacement] = {
-        keep: lambda at, s, row, key: keep[at, s, row, key] * at_least(_plain(row), _plain(key))
+        keep: lambda at, s, row, key: keep[at, s, row, key] * at_least(plain(row), plain(key))
     }
     return (
         Statement(
@@ -230,11 +230,6 @@ def _statements() -> tuple[Statement, ...]:
             law="token permutation",
         ),
     )
-
-
-def _plain(index: Subscript) -> Index:
-    assert isinstance(index, Index)
-    return index
 
 
 _INPUTS = {

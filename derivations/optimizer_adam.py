@@ -83,6 +83,7 @@ def _unbiased(op: Operation, label: str) -> Statement:
         conjuncts=(
             Equal(op.value(v_new[k], state) / op.value(c2[()]), g[k] ** 2),
             Equal(after(beta1, ZERO, g[k]), ZERO),
+            Equal(after(beta2, ZERO, g[k] ** 2), ZERO),
         ),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .calculus.expr import Const, Expr, Index, Replacement, Tensor, relu, step, total
+from .calculus.expr import ZERO, Const, Expr, Index, Replacement, Tensor, relu, step, total
 from .calculus.operation import Input, Operation
 from .calculus.program import Def, Program
 from .calculus.statement import Equal, NonNegative, Statement, Step
@@ -37,10 +37,15 @@ def _positive(expr: Expr) -> Expr:
     return CLIP_PROGRAM.inline(expr, _POSITIVE)
 
 
+def _without_eps(expr: Expr) -> Expr:
+    return CLIP_PROGRAM.inline(expr, {**_POSITIVE, eps: lambda: ZERO})
+
+
 def _signs() -> tuple[Statement, ...]:
     top, shrunk = _TOP[()], _TOP[()] + excess[()]
     square = total(k, g[k] ** 2)
     short = relu(top - _EPS[()] - norm[()])
+    room = top / shrunk * relu(top - norm[()])  # what is left of max_norm at eps = 0
     return (
         Statement(
             "S1",
@@ -57,10 +62,14 @@ def _signs() -> tuple[Statement, ...]:
         Statement(
             "S2",
             "the clipped norm is at most max_norm: ‖y‖ = coef ‖g‖ and "
-            "max_norm − coef ‖g‖ = coef (eps + relu(max_norm − eps − ‖g‖)) ≥ 0",
+            "max_norm − coef ‖g‖ = coef (eps + relu(max_norm − eps − ‖g‖)) ≥ 0, for eps > 0 and for eps = 0",
             NonNegative(_positive(top - coef[()] * norm[()])),
             chain=(Step(_positive(top / shrunk * (_EPS[()] + short)), "relu(−a) = relu(a) − a"),),
-            conjuncts=(Equal(_positive(total(k, y[k] ** 2)), _positive(coef[()] ** 2 * norm[()] ** 2)),),
+            conjuncts=(
+                Equal(_positive(total(k, y[k] ** 2)), _positive(coef[()] ** 2 * norm[()] ** 2)),
+                Equal(_without_eps(top - coef[()] * norm[()]), _without_eps(room)),
+                NonNegative(_without_eps(room)),
+            ),
         ),
     )
 

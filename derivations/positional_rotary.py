@@ -169,7 +169,6 @@ def _changed_elsewhere() -> Inputs:
     changed = {tensor: Tensor(f"Δ{tensor.name}", tensor.dims) for tensor in (x1, x2, omega)}
 
     def elsewhere(f: Subscript) -> Expr:
-        assert isinstance(f, Index)
         return 1 - Delta(f, c)
 
     return {

@@ -74,7 +74,6 @@ from .calculus.expr import (
     Dim,
     Expr,
     Index,
-    Subscript,
     Tensor,
     exp,
     lift,
@@ -150,7 +149,7 @@ def _softmax_statements() -> tuple[Statement, ...]:
             "S4",
             "∂p[i]/∂x[j] = p[i] (δ[i,j] − p[j])",
             Equal(
-                op.derived_jvp.inline(op.tangent(p)[i], {tx: lambda k: Delta(_plain(k), j)}),
+                op.derived_jvp.inline(op.tangent(p)[i], {tx: lambda k: Delta(k, j)}),
                 P * (Delta(i, j) - op.value(p[j])),
             ),
         ),
@@ -221,11 +220,6 @@ def _softmax_statements() -> tuple[Statement, ...]:
     )
 
 
-def _plain(k: Subscript) -> Index:
-    assert isinstance(k, Index)
-    return k
-
-
 def _log_softmax_statements() -> tuple[Statement, ...]:
     op = LOG_SOFTMAX
     shift, t = Tensor("c"), Tensor("t")
@@ -276,9 +270,7 @@ def _logsumexp_statements() -> tuple[Statement, ...]:
     P = SOFTMAX.value
 
     def hessian(row: Index, column: Index) -> Expr:
-        return SOFTMAX.derived_jvp.inline(
-            SOFTMAX.tangent(p)[row], {SOFTMAX.tangent(x): lambda k: Delta(_plain(k), column)}
-        )
+        return SOFTMAX.derived_jvp.inline(SOFTMAX.tangent(p)[row], {SOFTMAX.tangent(x): lambda k: Delta(k, column)})
 
     return (
         Statement(

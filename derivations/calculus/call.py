@@ -21,6 +21,7 @@ class Part:
     """An operation as a call sees it.
 
     Attributes:
+        arguments: its inputs.
         program: its definitions.
         vjp, jvp: the programs of its derivatives, made when they are needed.
         differentiable: the inputs that have gradients.
@@ -30,6 +31,7 @@ class Part:
     """
 
     name: str
+    arguments: tuple[Tensor, ...]
     program: Program
     vjp: Callable[[], Program]
     jvp: Callable[[], Program]
@@ -40,7 +42,7 @@ class Part:
 
     def cotangent(self, output: Tensor) -> Tensor:
         """The cotangent of an output, an input of the vector-Jacobian product."""
-        return self.vjp().inputs[len(self.program.inputs) + self.program.outputs.index(output)]
+        return self.vjp().inputs[len(self.arguments) + self.program.outputs.index(output)]
 
     def gradient(self, tensor: Tensor) -> Tensor:
         """The gradient of a differentiable input, an output of the vector-Jacobian product."""
@@ -50,7 +52,7 @@ class Part:
         """The tangent of a differentiable input or of an output."""
         if tensor in self.program.outputs:
             return self.jvp().outputs[self.program.outputs.index(tensor)]
-        return self.jvp().inputs[len(self.program.inputs) + self.differentiable.index(tensor)]
+        return self.jvp().inputs[len(self.arguments) + self.differentiable.index(tensor)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ Conventions: indices run from 0 to size − 1; every dimension has size at least
 from __future__ import annotations
 
 from .affine import Affine, Term, position
-from .index import Dim, DimensionError, Index, Mapped, Permutation, Subscript
+from .index import Dim, DimensionError, Index, Mapped, Permutation, Subscript, plain
 from .nodes import (
     ONE,
     PI,
@@ -92,6 +92,7 @@ __all__ = [
     "log",
     "maximum",
     "own_indices",
+    "plain",
     "position",
     "rebuild",
     "refresh",

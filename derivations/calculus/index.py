@@ -89,3 +89,9 @@ class Mapped:
 
 
 Subscript = Index | Mapped
+
+
+def plain(subscript: Subscript) -> Index:
+    """A subscript that is an index itself, as positions that are compared must be."""
+    assert isinstance(subscript, Index), f"{subscript} is the image of an index"
+    return subscript

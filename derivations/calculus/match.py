@@ -14,7 +14,7 @@ from .index import Index, Mapped, Subscript
 from .nodes import Add, Const, Delta, Entry, Expr, Fn, Gated, Max, Mul, Pow, Predicate, Size, Sum, Tensor
 from .program import Program
 from .text import text
-from .traverse import children, free_indices, rename, tensors
+from .traverse import axes_of, children, free_indices, rename, tensors
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Match:
 
 
 def _itself(tensor: Tensor) -> Replacement:
-    indices = tuple(Index(f"{dim.name}_{k}", dim) for k, dim in enumerate(tensor.dims))
+    indices = axes_of(tensor)
     return Replacement(tensor, indices, tensor[indices])
 
 

@@ -9,12 +9,12 @@ from functools import cached_property
 from .call import Part
 from .composite import Composition
 from .differentiate import jvp, vjp
-from .index import Index
-from .nodes import Entry, Expr, Tensor
+from .expr import total
+from .nodes import Add, Entry, Expr, Tensor
 from .program import Program
 from .simplify import simplify
 from .statement import Statement
-from .traverse import Replacement
+from .traverse import Replacement, axes_of
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class Operation:
         named = {t: spec for t in self.arguments if (spec := self.inputs.get(t.name)) is not None}
         return Part(
             self.name,
+            self.arguments,
             self.program,
             lambda: self.vjp,
             lambda: self.jvp,
@@ -140,19 +141,17 @@ class Operation:
 
     def adjoint_identity(self) -> tuple[Expr, Expr]:
         """⟨JVP·t, c⟩ and ⟨t, VJP·c⟩, each in terms of inputs, tangents t and cotangents c."""
-        left: Expr | None = None
-        right: Expr | None = None
+        left: list[Expr] = []
+        right: list[Expr] = []
         for output in self.program.outputs:
-            indices = _indices(output)
+            indices = axes_of(output)
             tangent = self.jvp.inline(self.tangent(output)[indices])
-            left = _plus(left, _summed(indices, tangent * self.cotangent(output)[indices]))
+            left.append(total(*indices, tangent * self.cotangent(output)[indices]))
         for tensor in self.differentiable:
-            indices = _indices(tensor)
+            indices = axes_of(tensor)
             gradient = self.vjp.inline(self.gradient(tensor)[indices])
-            right = _plus(right, _summed(indices, self.tangent(tensor)[indices] * gradient))
-        assert left is not None
-        assert right is not None
-        return left, right
+            right.append(total(*indices, self.tangent(tensor)[indices] * gradient))
+        return Add(tuple(left)), Add(tuple(right))
 
     def hessian_symmetry(self) -> tuple[Expr, Expr]:
         """⟨s, H·t⟩ and ⟨t, H·s⟩ for the Hessian-vector product H, each in terms of inputs, cotangents and tangents."""
@@ -161,27 +160,11 @@ class Operation:
         swapped: dict[Tensor, Replacement] = {
             tangents[t]: (lambda *at, other=others[t]: other[at]) for t in self.differentiable
         }
-        left: Expr | None = None
-        right: Expr | None = None
+        left: list[Expr] = []
+        right: list[Expr] = []
         for tensor in self.differentiable:
-            indices = _indices(tensor)
+            indices = axes_of(tensor)
             entry = self.second(tensor)[indices]
-            left = _plus(left, _summed(indices, others[tensor][indices] * self.hvp.inline(entry)))
-            right = _plus(right, _summed(indices, tangents[tensor][indices] * self.hvp.inline(entry, swapped)))
-        assert left is not None
-        assert right is not None
-        return left, right
-
-
-def _indices(tensor: Tensor) -> tuple[Index, ...]:
-    return tuple(Index(f"{d.name}_{k}", d) for k, d in enumerate(tensor.dims))
-
-
-def _summed(indices: tuple[Index, ...], body: Expr) -> Expr:
-    from .expr import total
-
-    return total(*indices, body) if indices else body
-
-
-def _plus(left: Expr | None, right: Expr) -> Expr:
-    return right if left is None else left + right
+            left.append(total(*indices, others[tensor][indices] * self.hvp.inline(entry)))
+            right.append(total(*indices, tangents[tensor][indices] * self.hvp.inline(entry, swapped)))
+        return Add(tuple(left)), Add(tuple(right))

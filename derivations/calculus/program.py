@@ -13,7 +13,7 @@ from .defined import is_positive
 from .index import Index, Subscript
 from .nodes import Entry, Expr, Tensor
 from .normal_form import normal_form
-from .traverse import Replacement, free_indices, graft, refresh, refreshing, rename, tensors
+from .traverse import Replacement, axes_of, free_indices, graft, refresh, refreshing, rename, tensors
 
 
 class ProgramError(ValueError):
@@ -139,7 +139,7 @@ class Program:
     def _require_kind(self, tensor: Tensor, replacement: Replacement) -> None:
         if tensor.kind == "real":
             return
-        value = replacement(*(Index(f"{dim.name}_{k}", dim) for k, dim in enumerate(tensor.dims)))
+        value = replacement(*axes_of(tensor))
         boolean = tensor.kind != "boolean" or normal_form(value * value) == normal_form(value)
         positive = tensor.kind != "positive" or is_positive(value)
         pointing = tensor.kind != "index" or (isinstance(value, Entry) and value.tensor.over == tensor.over)

@@ -24,7 +24,7 @@ from .normal_form import is_zero, normal_form
 from .program import Def, Program
 from .readback import Reader
 from .tidy import tidy
-from .traverse import dims_of, tensors, walk
+from .traverse import axes_of, dims_of, tensors, walk
 
 
 class NotEqual(AssertionError):
@@ -86,8 +86,7 @@ def _cost(program: Program) -> tuple[int, float]:
 
 def _require_equal(before: Program, after: Program) -> None:
     for tensor in before.outputs:
-        indices = tuple(Index(f"{d.name}_{k}", d) for k, d in enumerate(tensor.dims))
-        entry = tensor[indices]
+        entry = tensor[axes_of(tensor)]
         if not is_zero(normal_form(before.inline(entry)) - normal_form(after.inline(entry))):
             raise NotEqual(f"{before.name}: the simplified {tensor.name} is not shown to equal the derived one")
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from .affine import position
 from .call import Call
 from .composite import Composition
-from .index import Dim, Index, Permutation, Subscript
-from .nodes import ZERO, Entry, Expr, Predicate, Sum, Tensor
+from .index import Dim, Index, Permutation, Subscript, plain
+from .nodes import Add, Entry, Expr, Predicate, Sum, Tensor
 from .program import Def, Program, ProgramError
 from .statement import Equal, Statement
-from .traverse import Replacement, rename, tensors
+from .traverse import Replacement, axes_of, rename, tensors
 
 
 def step_by_step(label: str, name: str, claims: Sequence[Equal], law: str = "") -> Statement:
@@ -52,21 +52,19 @@ def causal_steps(
         def value(*at: Subscript) -> Expr:
             if place is None:
                 return Entry(tensor, at)
-            row = at[place]
-            assert isinstance(row, Index)
-            return Entry(tensor, at) + Predicate(position(row) - present - 1) * Entry(difference, at)
+            return Entry(tensor, at) + Predicate(position(plain(at[place])) - present - 1) * Entry(difference, at)
 
         return value
 
+    static, moved = dict(masks or {}), composition.moved(moving)
     claims: list[Equal] = []
     for layer, inner, given_masks in _moved_layers(composition, moving, layers or {}):
         claims += causal_steps(layer, inner, tokens, given_masks, layers)
     for tensor, program in _moved_results(composition, moving):
-        indices = _indices(tensor)
+        indices = axes_of(tensor)
         rows = [ix for ix in indices if ix.dim in tokens][:1]
         given = tuple(Predicate(position(present) - row) for row in rows)
-        static = dict(masks or {})
-        reads = {t: changed(t) for t in program.inputs if t in composition.moved(moving)}
+        reads = {t: changed(t) for t in program.inputs if t in moved}
         entry = tensor[indices]
         claims.append(Equal(program.inline(entry, {**static, **reads}), program.inline(entry, static), given))
     return tuple(claims)
@@ -88,19 +86,15 @@ def permuted_steps(
     _moved_layers(composition, moving, {})
 
     def image(index: Subscript) -> Subscript:
-        if index.dim not in permutations:
-            return index
-        assert isinstance(index, Index)
-        return permutations[index.dim](index)
+        return permutations[index.dim](plain(index)) if index.dim in permutations else index
 
     def permuted(tensor: Tensor) -> Replacement:
         return lambda *at: Entry(tensor, tuple(map(image, at)))
 
+    static, moved = dict(masks or {}), composition.moved(moving)
     claims = []
     for tensor, program in _moved_results(composition, moving):
-        indices = _indices(tensor)
-        moved = composition.moved(moving) | frozenset(moving)
-        static = dict(masks or {})
+        indices = axes_of(tensor)
         reads = {t: permuted(t) for t in program.inputs if t in moved}
         entry = tensor[indices]
         images = {index: image(index) for index in indices if index.dim in permutations}
@@ -117,12 +111,7 @@ def _moved_layers(
         ProgramError: that is not among `layers`, or has other dimensions there.
     """
     moved = composition.moved(moving)
-    still = tuple(s for s in composition.steps if isinstance(s, Def) and s.tensor not in moved)
-    masks = Program(composition.name, (), (), ())
-    if still:
-        defined = {s.tensor for s in still}
-        reads = dict.fromkeys(t for s in still for t in tensors(s.value) if t not in defined)
-        masks = Program(composition.name, tuple(reads), still, ())
+    masks = _program_of(composition, _still(composition, moved))
     found = []
     for step in composition.steps:
         if isinstance(step, Def) or not step.carry or moved.isdisjoint(step.made):
@@ -139,11 +128,23 @@ def _mask(step: Call, masks: Program, tensor: Tensor) -> Replacement:
     return lambda *own: masks.inline(step.at(step.arguments[tensor], own))
 
 
+def _still(composition: Composition, moved: frozenset[Tensor]) -> tuple[Def, ...]:
+    """The definitions that do not move: masks."""
+    return tuple(s for s in composition.steps if isinstance(s, Def) and s.tensor not in moved)
+
+
+def _program_of(composition: Composition, steps: Sequence[Def], *outputs: Tensor) -> Program:
+    """Some definitions of a composition alone, which take as given what else they read."""
+    defined = {step.tensor for step in steps}
+    reads = dict.fromkeys(t for step in steps for t in tensors(step.value) if t not in defined)
+    return Program(composition.name, tuple(reads), tuple(steps), outputs)
+
+
 def _moved_results(composition: Composition, moving: Sequence[Tensor]) -> list[tuple[Tensor, Program]]:
     """Each result that depends on the inputs that move, with the program of its step alone, read from what the steps
     before it give; definitions that do not move (masks) are written out."""
     moved = composition.moved(moving)
-    still = tuple(s for s in composition.steps if isinstance(s, Def) and s.tensor not in moved)
+    still = _still(composition, moved)
     found: list[tuple[Tensor, Program]] = []
     for step in composition.steps:
         if isinstance(step, Def):
@@ -156,9 +157,7 @@ def _moved_results(composition: Composition, moving: Sequence[Tensor]) -> list[t
         else:
             results = tuple(t for t in step.results.values() if t in moved)
             steps = tuple(step.definitions(lambda name: f"{name}_"))
-        defined = {s.tensor for s in (*still, *steps)}
-        reads = dict.fromkeys(t for s in (*still, *steps) for t in tensors(s.value) if t not in defined)
-        found += [(t, Program(composition.name, tuple(reads), (*still, *steps), (t,))) for t in results]
+        found += [(t, _program_of(composition, (*still, *steps), t)) for t in results]
     return found
 
 
@@ -176,10 +175,10 @@ def adjoint_by_parts(composition: Composition, forward: Composition, backward: C
     given, outputs = len(composition.inputs), len(composition.outputs)
     cotangents, moving = backward.inputs[given : given + outputs], forward.inputs[given:]
     left: list[Expr] = [
-        _paired(jvp, t[ix := _indices(t)], vjp, c[ix]) for t, c in zip(forward.outputs, cotangents, strict=True)
+        _paired(jvp, t[ix := axes_of(t)], vjp, c[ix]) for t, c in zip(forward.outputs, cotangents, strict=True)
     ]
     right: list[Expr] = [
-        _paired(jvp, t[ix := _indices(t)], vjp, d[ix]) for t, d in zip(moving, backward.outputs, strict=True)
+        _paired(jvp, t[ix := axes_of(t)], vjp, d[ix]) for t, d in zip(moving, backward.outputs, strict=True)
     ]
     tangents = {call.of: call for call in forward.steps if isinstance(call, Call) and call.kind == "jvp"}
     for call in backward.steps:
@@ -196,24 +195,12 @@ def adjoint_by_parts(composition: Composition, forward: Composition, backward: C
             cotangent, moved_ = call.arguments.get(part.cotangent(output)), other.results.get(part.tangent(output))
             if cotangent is not None and moved_ is not None:
                 right.append(_paired(jvp, moved_[cotangent.indices], vjp, cotangent))
-    return Equal(_sum(left), _sum(right))
+    return Equal(Add(tuple(left)), Add(tuple(right)))
 
 
 def _paired(jvp: Program, tangent: Entry, vjp: Program, cotangent: Entry) -> Expr:
     """Σ tangent · cotangent over the indices of both, each in terms of its program."""
     body: Expr = jvp.inline(tangent) * vjp.inline(cotangent)
     for index in dict.fromkeys((*cotangent.indices, *tangent.indices)):
-        assert isinstance(index, Index)
-        body = Sum(index, body)
+        body = Sum(plain(index), body)
     return body
-
-
-def _sum(parts: Sequence[Expr]) -> Expr:
-    total: Expr = ZERO
-    for part in parts:
-        total = total + part
-    return total
-
-
-def _indices(tensor: Tensor) -> tuple[Index, ...]:
-    return tuple(Index(f"{d.name}_{k}", d) for k, d in enumerate(tensor.dims))

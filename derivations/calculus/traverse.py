@@ -218,6 +218,11 @@ def tensors(expr: Expr) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
+def axes_of(tensor: Tensor) -> tuple[Index, ...]:
+    """New indices for the axes of a tensor."""
+    return tuple(Index(f"{dim.name}_{k}", dim) for k, dim in enumerate(tensor.dims))
+
+
 def dims_of(expr: Expr) -> tuple[Dim, ...]:
     """The dimensions that an expression mentions, in order of first appearance."""
     found: dict[Dim, None] = {}
