@@ -27,6 +27,7 @@ from .conventions import Convention
 from .forms import Form
 from .problems import DTYPES, shown
 from .profiles import Profile
+from .targets import UsageError
 from .values import representable
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ def laws_of(op: Derived, form: Form, convention: Convention, statements: Sequenc
 
 
 def _stated(op: Derived, form: Form, convention: Convention, statements: Sequence[Statement]) -> Iterator[Check]:
-    """The laws that statements of the operation name."""
+    """The laws that statements of the operation name.
+
+    Raises:
+        UsageError: linearity in what is no argument.
+    """
     arguments = {a.name: a for a in form.tensors}
     for statement in statements:
         label, law = f"{op.name} {statement.label}", statement.law
@@ -59,10 +64,13 @@ def _stated(op: Derived, form: Form, convention: Convention, statements: Sequenc
                 axis = places.index(index) - len(arguments[name].axes.dims)
                 yield Check(f"Σ_{index} d{name} = 0", partial(_zero_sum, name, axis), label)
         if law.startswith(LINEAR_IN):
-            spelled = law.removeprefix(LINEAR_IN)
-            for argument in form.tensors:
-                if argument.kind == "real" and argument.name.lower() == spelled.lower():
-                    yield Check(f"linear in {argument.name}", partial(_affine, argument.name), label)
+            spelled = law.removeprefix(LINEAR_IN).lower()
+            wanted = convention.names.get(spelled, spelled).lower()
+            named = [a.name for a in form.tensors if a.kind == "real" and a.name.lower() == wanted]
+            if not named:
+                known = ", ".join(a.name for a in form.tensors if a.kind == "real")
+                raise UsageError(f"{label}: the law {law!r} names no argument of real numbers; there are {known}")
+            yield Check(f"linear in {named[0]}", partial(_affine, named[0]), label)
 
 
 def _entry_alone(form: Form, trial: Trial, profile: Profile) -> Finding | None:

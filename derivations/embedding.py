@@ -115,7 +115,7 @@ def _embedding_statements() -> tuple[Statement, ...]:
                 op.value(y[i, c], {w: lambda row, f: alpha[()] * w[row, f] + beta[()] * other[row, f]}),
                 alpha[()] * rows(w) + beta[()] * rows(other),
             ),
-            law="linear in the table",
+            law="linear in w",
         ),
         Statement(
             "S3",

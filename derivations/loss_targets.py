@@ -172,7 +172,7 @@ def soft_statements(op: Operation) -> tuple[Statement, ...]:
                 ),
                 alpha[()] * of(y) + beta[()] * of(other),
             ),
-            law="linear in the target",
+            law="linear in y",
         ),
         ignored_statement(op, "S9", plain_share),
     )

@@ -70,6 +70,9 @@ def test_zero_and_no_gradient_are_the_same_for_an_input_that_no_cotangent_reache
     [
         ("linear", "batch entries are independent", f"{BREAKERS}:batch_entry_reads_another"),
         ("swiglu", "linear in up", f"{BREAKERS}:up_is_squashed"),
+        ("linear", "linear in input", f"{BREAKERS}:input_is_squashed"),
+        ("embedding", "linear in weight", f"{BREAKERS}:table_is_squashed"),
+        ("soft_cross_entropy", "linear in target", f"{BREAKERS}:targets_are_sharpened"),
         (
             "layer_norm",
             "Σ_c dinput = 0",
@@ -100,6 +103,24 @@ def test_a_law_names_a_statement_that_there_is_and_is_named_by_it() -> None:
                     operation, label = check.statement.split()
                     assert operation == op.name
                     assert laws[label]
+
+
+def test_every_statement_of_linearity_has_its_check() -> None:
+    for name in TOPICS:
+        for op in topic(name).operations:
+            if name in ("softmax", "scaling") or op.name == "attention":
+                continue
+            claimed = {f"{op.name} {s.label}" for s in op.statements() if s.law.startswith("linear in ")}
+            assert claimed <= {check.statement for check in find_operation(op.name).laws}
+
+
+def test_linearity_in_what_is_no_argument_is_refused(tmp_path: Path) -> None:
+    source = (Path(__file__).parents[2] / "examples" / "sigmoid_attention.py").read_text(encoding="utf-8")
+    assert 'law="linear in v"' in source
+    file = tmp_path / "misspelt.py"
+    file.write_text(source.replace('law="linear in v"', 'law="linear in values"'), encoding="utf-8")
+    with pytest.raises(UsageError, match="'linear in values' names no argument of real numbers; there are q, k, v"):
+        find_operation(f"{file}:sigmoid_attention")
 
 
 def test_an_operation_without_gradients_is_not_held_to_any() -> None:

@@ -100,3 +100,18 @@ def positions_overwritten(input: Tensor, weight: Tensor, padding_idx: int | None
 def raises_on_numbers(p: Tensor, g: Tensor, lr: float, **options: Any) -> object:
     """Wants its numbers as tensors."""
     raise TypeError(f"lr must be a tensor, not {type(lr).__name__}")
+
+
+def input_is_squashed(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The features of a linear layer through tanh."""
+    return F.linear(torch.tanh(input), weight, bias)
+
+
+def table_is_squashed(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """The rows of the table through tanh."""
+    return torch.tanh(F.embedding(input, weight, padding_idx))
+
+
+def targets_are_sharpened(input: Tensor, target: Tensor, **options: Any) -> Tensor:
+    """The squares of the soft targets."""
+    return F.cross_entropy(input, target**2, **options)
