@@ -142,7 +142,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
     print_listing(found, console_for(to_stderr=arguments.json == "-"))
     _write_json(found.to_json(), arguments.json)
-    return PROVED
+    return PROVED if all(row.proved == row.statements for row in found.rows) else FAILED
 
 
 def _check(arguments: argparse.Namespace) -> int:

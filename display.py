@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .derivations.calculus.cost import shown
 from .derivations.calculus.operation import Operation
 from .derivations.calculus.program import Def
 from .derivations.calculus.statement import Result
@@ -108,8 +109,8 @@ def print_exposition(exposition: Exposition, console: Console) -> None:
         _definitions(exposition.gradient, console)
     for choice in exposition.choices:
         _paragraph(
-            f"chosen for its cost: {text(choice.step.target)} as above takes {polynomial(choice.flops)} operations, "
-            f"the equal form {text(choice.other)} takes {polynomial(choice.other_flops)}",
+            f"chosen for its cost: {text(choice.step.target)} as above takes {shown(choice.flops)} operations, "
+            f"the equal form {text(choice.other)} takes {shown(choice.other_flops)}",
             console,
         )
     if op.differentiable:
@@ -117,15 +118,10 @@ def print_exposition(exposition: Exposition, console: Console) -> None:
         _definitions(exposition.tangent, console)
     _heading("Cost", console)
     for name, flops, elements in exposition.costs:
-        _paragraph(f"{name}: {polynomial(flops)} operations; {polynomial(elements)} numbers moved", console)
+        _paragraph(f"{name}: {shown(flops)} operations; {shown(elements)} numbers moved", console)
     _heading("Statements", console)
     for proof in exposition.proofs:
         _statement(proof, console)
-
-
-def polynomial(value: object) -> str:
-    """A polynomial in plain text: powers as ^, products as ·."""
-    return str(value).replace("**", "^").replace("*", "·")
 
 
 def _indented(line: Text, indent: int, console: Console) -> None:

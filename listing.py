@@ -110,10 +110,9 @@ def _kept(path: Path, key: str) -> Listing | None:
 
 
 def _decide(report: Report) -> tuple[Row, ...]:
-    from .derivations.calculus.cost import leading, steps_cost
+    from .derivations.calculus.cost import leading, shown, steps_cost
     from .derivations.calculus.prove import prove
     from .derivations.catalogue import find
-    from .display import polynomial
 
     derivations = find(())
     rows = []
@@ -121,9 +120,7 @@ def _decide(report: Report) -> tuple[Row, ...]:
         report("proving", number, len(derivations))
         for operation in derivation.operations:
             status = [prove(statement).status for statement in derivation.statements(operation)]
-            composition = operation.composition
-            steps = operation.program.pruned().steps if composition is None else composition.counted
-            flops = steps_cost(steps).flops
+            flops = steps_cost(operation.counted).flops
             rows.append(
                 Row(
                     operation.name,
@@ -133,8 +130,8 @@ def _decide(report: Report) -> tuple[Row, ...]:
                     status.count("proved"),
                     status.count("refuted"),
                     status.count("open"),
-                    polynomial(flops),
-                    polynomial(leading(flops)),
+                    shown(flops),
+                    shown(leading(flops)),
                 )
             )
     return tuple(rows)

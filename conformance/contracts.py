@@ -57,7 +57,7 @@ def allowance(operation: Operation, problem: Problem, profile: Profile, dtype: s
     bound = operation.bound(problem, profile.precision)
     if dtype != "float64":
         return bound
-    own = operation.bound(problem, REFERENCE_PRECISION)
+    own = bound if profile.precision == REFERENCE_PRECISION else operation.bound(problem, REFERENCE_PRECISION)
     return Values(
         {name: x + own.outputs[name] for name, x in bound.outputs.items()},
         {name: x + own.gradients[name] for name, x in bound.gradients.items()},

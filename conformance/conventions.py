@@ -48,6 +48,7 @@ class Convention:
         positional: the arguments that are passed by position; None: the required ones.
         keywords: further keywords, with their defaults.
         choices: options, and what to draw each from, the default first.
+        variants: the derived operations that options may choose besides.
         variant: the derived operation that some options choose; None: `operation`.
         returned: the outputs that a call with some options returns; None: all of them.
         prepared: what becomes of the arrays that were drawn, by the options.

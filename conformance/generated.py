@@ -19,7 +19,7 @@ from typing import Any
 from ..derivations.calculus.operation import Operation
 from ..derivations.catalogue import Derivation
 from ..reference.generator.code import CannotGenerate
-from ..reference.generator.module import generate_bounds, generate_module
+from ..reference.generator.module import bounded, generate_bounds, generate_module
 from .forms import form_of
 from .targets import UsageError
 
@@ -43,15 +43,17 @@ def generated_functions(derivation: Derivation, op: Operation) -> Generated:
     """The reference of an operation and its bounds.
 
     Raises:
-        UsageError: no reference can be generated from a user's derivation.
+        UsageError: no reference can be generated from a user's derivation, or the operation is a count.
     """
-    modules = _of_the_package(derivation, op) if derivation.path is None else _generate(derivation)
+    if not bounded([op]):
+        raise UsageError(f"{op.name!r} is a count, which has no rounding errors: no implementation is held to it")
+    modules = _of_the_package(op) if derivation.path is None else _generate(derivation)
 
     def find(name: str) -> _Function:
         for module in modules:
             if hasattr(module, name):
                 return getattr(module, name)  # type: ignore[no-any-return]  # a generated module is looked up by name
-        raise UsageError(f"{derivation.origin}: there is no generated function {name!r}")
+        raise AssertionError(f"{derivation.origin}: there is no generated function {name!r}")
 
     form = form_of(op)
     differentiable = bool(form.gradients)
@@ -65,11 +67,10 @@ def generated_functions(derivation: Derivation, op: Operation) -> Generated:
     )
 
 
-def _of_the_package(derivation: Derivation, op: Operation) -> list[ModuleType]:
-    """The functions stand in the file of the topic or of the operation, the bounds in one of the operation."""
+def _of_the_package(op: Operation) -> list[ModuleType]:
+    """The file of the operation, and that of its bounds."""
     package = f"{__package__.rpartition('.')[0]}.reference"
-    names = (f"{package}.{derivation.name}", f"{package}.{op.name}", f"{package}.bounds.{op.name}")
-    return [importlib.import_module(name) for name in names if importlib.util.find_spec(name) is not None]
+    return [importlib.import_module(f"{package}{place}.{op.name}") for place in ("", ".bounds")]
 
 
 def _generate(derivation: Derivation) -> list[ModuleType]:

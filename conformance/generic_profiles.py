@@ -44,7 +44,7 @@ _ONE_MINUS = Rung(
 
 def ladder_of(op: Operation, rungs: Sequence[Rung] = ()) -> Ladder:
     """The profiles of an operation by dtype and device; without rungs, those of float32 and float64 are the default."""
-    functions = {node.name for step in op.program.steps for node in walk(step.value) if isinstance(node, Fn)}
+    functions = {node.name for step in op.counted for node in walk(step.value) if isinstance(node, Fn)}
     rungs = (*([_ONE_MINUS] if functions & _COMPLEMENTS else []), *rungs)
     half = {dtype: tuple(_half(op, FORMATS[dtype], rungs)) for dtype in HALVES}
 

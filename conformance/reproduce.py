@@ -134,7 +134,6 @@ def _comparison(target: str, failed: FailedTrial, problem: Problem) -> list[str]
     # The default ladder goes without saying.
     ladder = "" if trial.operation.profiles is default_profiles else ", operation.profiles"
     return [
-        *(["import numpy as np"] if any("np." in line for line in tensors) else []),
         "import torch",
         "",
         *sorted(imports),

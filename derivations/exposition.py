@@ -173,7 +173,7 @@ class Exposition:
 def expose(operation: Operation, statements: Sequence[Statement]) -> Exposition:
     """Derives, costs and proves one operation, for display; a count, which nothing differentiates, has no gradients."""
     own = set(operation.program.steps)
-    counted: list[tuple[str, Sequence[Def]]] = [("forward", operation.program.pruned().steps)]
+    counted: list[tuple[str, Sequence[Def]]] = [("forward", operation.counted)]
     definition: tuple[Line, ...] = operation.program.steps
     gradient: tuple[Line, ...] = ()
     tangent: tuple[Line, ...] = ()
@@ -183,11 +183,12 @@ def expose(operation: Operation, statements: Sequence[Statement]) -> Exposition:
         backward, forward = composition.vjp(inputs), composition.jvp(inputs)
         definition = _calls(composition, ())
         gradient, tangent = _calls(backward, composition.steps), _calls(forward, composition.steps)
-        counted = [("forward", composition.counted), (_BACKWARD, backward.counted), (_FORWARD, forward.counted)]
+        counted += [(_BACKWARD, backward.counted), (_FORWARD, forward.counted)]
     elif inputs:
-        gradient = tuple(step for step in operation.vjp.steps if step not in own)
+        new = [step for step in operation.vjp.steps if step not in own]
+        gradient = tuple(new)
         tangent = tuple(step for step in operation.jvp.steps if step not in own)
-        choices = _choices([step for step in operation.vjp.steps if step not in own])
+        choices = _choices(new)
         counted += [(_BACKWARD, operation.vjp.steps), (_FORWARD, operation.jvp.steps)]
     costs = tuple((name, (cost := steps_cost(steps)).flops, cost.elements) for name, steps in counted)
     reader = reader_of(operation.vjp if operation.differentiable else operation.program)

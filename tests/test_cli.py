@@ -14,6 +14,7 @@ import lemmata
 import pytest
 from lemmata.cli import main
 from lemmata.derivations.catalogue import TOPICS, topic
+from lemmata.listing import Row
 
 OWN = Path(__file__).parent / "user_derivations"
 EXAMPLE = Path(__file__).parent.parent / "examples" / "square_sum.py"
@@ -117,6 +118,17 @@ def test_list(capsys: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert {op.name for name in TOPICS for op in topic(name).operations} == {
         operation["operation"] for operation in found["operations"]
     }
+
+
+def test_list_fails_if_a_statement_is_not_proved(
+    capsys: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    row = Row("softmax", "softmax", "A row.", 12, 11, 0, 1, "6·n", "6·n")
+    monkeypatch.setattr("lemmata.listing._decide", lambda report: (row,))
+    code, out, _ = run(capsys, "list")
+    assert code == 1
+    assert "11 of 12 statements proved" in out
 
 
 def test_derive_shows_definition_gradient_choice_and_proof_steps(capsys: Printed) -> None:

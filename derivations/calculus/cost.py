@@ -125,6 +125,11 @@ def matmul_flops(program: Program) -> sympy.Expr:
     return leading(program_cost(program).flops)
 
 
+def shown(polynomial: sympy.Expr) -> str:
+    """A polynomial in plain text: powers as ^, products as ·."""
+    return str(polynomial).replace("**", "^").replace("*", "·")
+
+
 def leading(polynomial: sympy.Expr) -> sympy.Expr:
     """The terms of the highest degree."""
     terms = sympy.Add.make_args(polynomial)

@@ -11,7 +11,7 @@ from .composite import Composition
 from .differentiate import jvp, vjp
 from .expr import total
 from .nodes import Add, Entry, Expr, Tensor
-from .program import Program
+from .program import Def, Program
 from .simplify import simplify
 from .statement import Statement
 from .traverse import Replacement, axes_of
@@ -62,6 +62,11 @@ class Operation:
     def arguments(self) -> tuple[Tensor, ...]:
         """The inputs. (The expansion of a composition also takes as given what its layers make.)"""
         return self.program.inputs if self.composition is None else self.composition.inputs
+
+    @property
+    def counted(self) -> tuple[Def, ...]:
+        """The definitions, those of the parts and of every layer among them: the work of the forward function."""
+        return self.program.pruned().steps if self.composition is None else self.composition.counted
 
     @cached_property
     def derived_vjp(self) -> Program:

@@ -209,7 +209,10 @@ def test_an_operation_of_a_users_file_is_found_by_file_and_name() -> None:
         (f"{OWN}:squares", "has no operation 'squares'; it has square_sum"),
         ("loss", "'loss' has several operations: name one of cross_entropy"),
         ("nowhere.py", "there is no file 'nowhere.py'"),
-        ("parameter_count", "there is no generated function 'parameter_count_bound'"),
+        (
+            "parameter_count",
+            "'parameter_count' is a count, which has no rounding errors: no implementation is held to it",
+        ),
     ],
 )
 def test_what_is_no_operation_to_conform_to(name: str, message: str) -> None:
