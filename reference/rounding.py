@@ -79,7 +79,7 @@ class Rounding(Definitions):
 
     def diagonal(self, size: int, row: str, column: str) -> Bounded:
         """The mask that is True where two positions are equal."""
-        arange = self.xp.arange(size)
+        arange = self.xp.arange(size, device=self.like.device)
         return Bounded(self, arange[:, None] == arange, (row, column))
 
     def add_at(self, x: Bounded, places: Bounded, index: str, axis: str, size: int) -> Bounded:
@@ -169,6 +169,8 @@ class Rounding(Definitions):
 
     def exp(self, x: Bounded, mask: Bounded | None = None) -> Bounded:
         """exp(x) where the mask is True, else 0: exp(−∞), which keeps a huge masked score from overflowing."""
+        if mask is not None:
+            x = self._spread(x, (*x.axes, *(axis for axis in mask.axes if axis not in x.axes)))
         value = self.xp.exp(self._kept(x, x.value, mask, -self.xp.inf))
         size = x.rows_size
         own = 0.0 if x.error is None else x.error

@@ -54,7 +54,7 @@ def language_model_bound(
     """Bound of the rounding error of `language_model`, element by element.
 
     Args:
-        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (x, causal).
+        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (x).
 
     Returns:
         absolute errors of loss, mean, logits, infinite where a format may overflow.
@@ -86,7 +86,7 @@ def language_model_bound(
     (embedded,) = call(fl, embedding, embedding_bound, ("i c",), ids=ids, w=w)
     # x[i, c] = embedded[i, c] + positions[i, c]
     x = fl.step("x", embedded + positions, "i c")
-    # causal[i, j] = [i − j ≥ 0]  (S5)
+    # causal[i, j] = [i − j ≥ 0]
     causal = (
         fl.xp.arange(ids.shape[-1], device=w.device)[..., None]
         >= fl.xp.arange(ids.shape[-1], device=w.device)[..., None, :]
@@ -163,8 +163,8 @@ def language_model_vjp_bound(
     """Bound of the rounding error of `language_model_vjp`, element by element.
 
     Args:
-        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (x, causal, dlogits_total,
-            dembedded, dw, dpositions).
+        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (x, dlogits_total, dembedded,
+            dw, dpositions).
 
     Returns:
         absolute errors of dw, dpositions, dgain_1, dshift_1, dw_q, dw_k, dw_v, dw_o, db_q, db_k, db_v, db_o, dgain_2,
@@ -200,7 +200,7 @@ def language_model_vjp_bound(
     (embedded,) = call(fl, embedding, embedding_bound, ("i c",), ids=ids, w=w)
     # x[i, c] = embedded[i, c] + positions[i, c]
     x = fl.step("x", embedded + positions, "i c")
-    # causal[i, j] = [i − j ≥ 0]  (S5)
+    # causal[i, j] = [i − j ≥ 0]
     causal = (
         fl.xp.arange(ids.shape[-1], device=w.device)[..., None]
         >= fl.xp.arange(ids.shape[-1], device=w.device)[..., None, :]

@@ -76,7 +76,7 @@ def language_model_jvp_bound(
     """Bound of the rounding error of `language_model_jvp`, element by element.
 
     Args:
-        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (x, causal, tx).
+        precision: formats: `compute`, `accumulate`, `operand`, and of each stored value (x, tx).
 
     Returns:
         absolute errors of tloss, tmean, tlogits, infinite where a format may overflow.
@@ -128,7 +128,7 @@ def language_model_jvp_bound(
     (embedded,) = call(fl, embedding, embedding_bound, ("i c",), ids=ids, w=w)
     # x[i, c] = embedded[i, c] + positions[i, c]
     x = fl.step("x", embedded + positions, "i c")
-    # causal[i, j] = [i − j ≥ 0]  (S5)
+    # causal[i, j] = [i − j ≥ 0]
     causal = (
         fl.xp.arange(ids.shape[-1], device=w.device)[..., None]
         >= fl.xp.arange(ids.shape[-1], device=w.device)[..., None, :]

@@ -20,8 +20,8 @@ from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Def, Program
 from .arrays import as_product, compile_expr, split_sum
 from .bounded_code import BoundedCode
-from .code import Context
-from .composition import CallWriter, mask_lines, needed
+from .code import Context, aligned
+from .composition import CallWriter, needed
 from .functions import (
     Signature,
     argument_list,
@@ -75,8 +75,8 @@ def _bound(
     definitions. `steps` are those of a composition, `program` its definitions."""
     signature = inner_signature(op, signature)
     outer = outer_signature(op, signature)
-    needed = filled(program, signature.neutral)
-    context = replace(context_of(program, signature), scalars=signature.scalars, filled=needed)
+    context = context_of(program, signature)
+    context = replace(context, scalars=signature.scalars, filled=filled(program, signature.neutral))
     result = return_type(outer)
     extra = [*([KEYWORD] if op.pairs else []), "precision: Mapping[str, Format]"]
     if op.composable:
@@ -98,7 +98,7 @@ def _bound(
     lines = [
         *_docstring(
             op,
-            [writer.results.get(s.tensor, s.tensor.name) for s in program.steps],
+            [writer.results.get(s.tensor, s.tensor.name) for s in program.steps if s.tensor.kind != "boolean"],
             outer,
             writer.partial_names if gradient else [],
         ),
@@ -172,11 +172,17 @@ class _Writer:
 
     def step(self, step: Step) -> list[str]:
         """The lines of one definition, or of the call of a part."""
-        if isinstance(step, Def) and step.tensor.kind == "boolean":
-            return [line.replace(" xp.", " fl.xp.") for line in mask_lines(step, self.context, bounded=True)]
         if isinstance(step, Def):
-            return self.definition(step)
+            return self._mask(step) if step.tensor.kind == "boolean" else self.definition(step)
         return CallWriter(step, self.signature, self.context, self.code.of_tensor).lines()
+
+    def _mask(self, step: Def) -> list[str]:
+        """The lines of a boolean definition, which has no error."""
+        self.context.order[:] = list(step.indices)
+        name, axes = step.tensor.name, " ".join(ix.name for ix in step.indices)
+        text = aligned(compile_expr(step.value, self.context), step.indices).text.replace("xp.", "fl.xp.")
+        made = assignment_lines(name, text)
+        return [*comment_lines(str(step)), *made, f'{name} = fl.given({name}, "{axes}")']
 
     def definition(self, step: Def) -> list[str]:
         """The lines of one definition. Its alternative forms count from here on, those of a definition of the forward

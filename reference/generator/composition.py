@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...derivations.calculus.call import Call
 from ...derivations.calculus.composite import Composition, Step
-from ...derivations.calculus.expr import Entry, Index, Predicate, Tensor, tensors
+from ...derivations.calculus.expr import Entry, Index, Tensor, tensors
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Def
 from .code import CannotGenerate, Code, Context, aligned
-from .functions import Signature, comment_of, context_of, definition_lines
-from .layout import INDENT, WIDTH, call_lines
-from .lookups import comparison
+from .functions import Signature, context_of, definition_lines
+from .layout import INDENT, WIDTH, call_lines, comment_lines
 
 SUFFIX = {"value": "", "vjp": "_vjp", "jvp": "_jvp"}
 Shown = Callable[[Tensor, Entry], str]  # an argument of a part, as code
@@ -60,35 +58,11 @@ def composition_lines(composition: Composition, signature: Signature) -> list[st
     context = context_of(composition.opaque, signature)
     lines: list[str] = []
     for step in needed(composition):
-        if isinstance(step, Def) and step.tensor.kind == "boolean":
-            lines += mask_lines(step, context, bounded=False)
-        elif isinstance(step, Def):
+        if isinstance(step, Def):
             lines += definition_lines(step, composition.opaque, signature, context)
         else:
             lines += CallWriter(step, signature, context).lines()
     return lines
-
-
-def mask_lines(step: Def, context: Context, *, bounded: bool) -> list[str]:
-    """A boolean definition: a comparison of positions, which has no rounding error.
-
-    Raises:
-        CannotGenerate: it is none.
-    """
-    if not isinstance(step.value, Predicate):
-        raise CannotGenerate(f"{step}: a mask is a comparison of positions")
-    context.order[:] = list(step.indices)
-    left, right = comparison(step.value.affine, context).text.removeprefix("(").removesuffix(")").split(" >= ")
-    name = step.tensor.name
-    one = f"{left} >= {right}"
-    if len(name) + len(one) + 3 <= WIDTH - INDENT:
-        lines = [f"{name} = {one}"]
-    else:
-        inner = [one] if len(one) <= WIDTH - 2 * INDENT - len("fl." if bounded else "") * 2 else [left, f">= {right}"]
-        lines = [f"{name} = (", *(f"    {line}" for line in inner), ")"]
-    lines = [f"# {comment_of(step)}", *lines]
-    axes = " ".join(ix.name for ix in step.indices)
-    return [*lines, f'{name} = fl.given({name}, "{axes}")'] if bounded else lines
 
 
 def needed(composition: Composition) -> list[Step]:
@@ -122,8 +96,7 @@ class CallWriter:
 
     def lines(self) -> list[str]:
         """The statements, after the call in index notation as a comment, if that says more than they do."""
-        comment = textwrap.wrap(described(self.call), WIDTH - INDENT - 2) if self.call.over else []
-        lines = [f"# {line}" for line in comment]
+        lines = comment_lines(described(self.call)) if self.call.over else []
         if self.call.carry:
             return [*lines, *self._layers()]
         names = [self.call.results[t].name if t in self.call.results else "_" for t in self.call.program.outputs]

@@ -253,7 +253,8 @@ def definition_lines(step: Def, program: Program, signature: Signature, context:
     context.spent = spent(program, step)
     lines = comment_lines(comment_of(step))
     main, extras = split_optional(step.value, signature.neutral)
-    text = spread(aligned(as_number(main, context), step.indices), step, main, context)
+    code = compile_expr(main, context) if step.tensor.kind == "boolean" else as_number(main, context)
+    text = spread(aligned(code, step.indices), step, main, context)
     if step.tensor in signature.shared and not extras:
         text = f"_summed({text}, {len(step.indices)})"
     source = signature.missing.get(step.tensor)

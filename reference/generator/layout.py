@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 WIDTH = 120  # columns
 INDENT = 4  # of the body of a function
+COMPARISON = ">="  # binds less tightly than the arithmetic on its sides
 
 
 def call_lines(head: str, arguments: Sequence[str], indent: int = INDENT, end: str = "") -> list[str]:
@@ -36,7 +37,7 @@ def comment_lines(text: str) -> list[str]:
 
 def assignment_lines(name: str, text: str, indent: int = INDENT) -> list[str]:
     """`name = text` on one line, or one statement after the other: the terms of a sum, the factors of a product, the
-    arguments of a call."""
+    arguments of a call; a comparison in parentheses."""
     if text.startswith("(") and _closes_at_the_end(text):
         return assignment_lines(name, text[1:-1], indent)
     if len(name) + len(text) + 3 <= WIDTH - indent:
@@ -46,6 +47,9 @@ def assignment_lines(name: str, text: str, indent: int = INDENT) -> list[str]:
         return [f"{name} = None", f"if {absent.removeprefix('None if ').replace(' is None', ' is not None')}:"] + [
             f"    {line}" for line in assignment_lines(name, rest, indent + 4)
         ]
+    if len(sides := _split(text, (COMPARISON,))) > 1:
+        whole = [text] if len(text) <= WIDTH - indent - 4 else sides
+        return [f"{name} = (", *(f"    {side}" for side in whole), ")"]
     for operators in ("+-", "*/@"):
         parts = _split(text, operators)
         if len(parts) > 1:
@@ -98,12 +102,12 @@ def return_lines(values: Sequence[str]) -> list[str]:
     return ["return (", *(f"    {value}," for value in values), ")"]
 
 
-def _split(text: str, operators: str) -> list[str]:
+def _split(text: str, operators: Sequence[str]) -> list[str]:
     """The operands of the operators that stand outside all brackets, each after the first with its operator."""
     parts, depth, start = [], 0, 0
     for place, character in enumerate(text):
         depth += (character in "([") - (character in ")]")
-        if depth == 0 and character in operators and text[place - 1 : place + 2] == f" {character} ":
+        if depth == 0 and any(text.startswith(f" {operator} ", place - 1) for operator in operators):
             parts.append(text[start : place - 1])
             start = place
     return [*parts, text[start:]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lemmata.derivations.calculus.expr import ONE, Dim, Fn, Index, Tensor, exp, total
+from lemmata.derivations.calculus.expr import ONE, Dim, Fn, Index, Tensor, at_least, exp, total
 from lemmata.derivations.calculus.operation import Input, Operation
 from lemmata.derivations.calculus.program import Def, Program
 from lemmata.reference.generator.code import CannotGenerate
@@ -109,6 +109,20 @@ def test_another_attention_is_within_its_bound(tmp_path: Path) -> None:
             assert (abs(narrow - wide) <= bound).all()
         error = abs(module.square_attention(*single[:3]) - module.square_attention(*double[:3]))
         assert (error <= module.square_attention_bound(*double[:3], precision=precision)).all()
+
+
+def test_a_mask_that_a_program_defines_is_a_comparison_of_positions(tmp_path: Path) -> None:
+    x, past, y = Tensor("x", (m,)), Tensor("past", (m, m), "boolean"), Tensor("y", (m,))
+    row = Index("row", m)
+    steps = (Def(past[row, j], at_least(row, j)), Def(y[row], total(j, past[row, j] * exp(x[j]))))
+    module = generated(operation(Program("past_sum", (x,), steps, (y,)), (x,)), tmp_path)
+    single = np.linspace(-3, 2, 7, dtype=np.float32)
+    expected = np.cumsum(np.exp(single.astype(np.float64)))
+    np.testing.assert_allclose(module.past_sum(single.astype(np.float64)), expected, rtol=1e-14)
+    bound = module.past_sum_bound(single.astype(np.float64), precision={"compute": FLOAT32})
+    assert bound.shape == expected.shape
+    assert (abs(module.past_sum(single) - expected) <= bound).all()
+    assert (bound < 1e-4 * expected).all()
 
 
 def test_a_function_without_a_rounding_rule_is_refused() -> None:

@@ -18,6 +18,9 @@ TEXTS = {
     "a call": f"_where(name_0, {' + '.join(NAMES)}, 0.0)",
     "a call of calls": f"_where(name_0, _where(name_1, {' + '.join(NAMES)}, 0.0), 0.0)",
     "what may be absent": f"None if name_0 is None else {' + '.join(NAMES)}",
+    "a short comparison": "name_0 >= name_1",
+    "a comparison": f"{' + '.join(NAMES[:6])} + 1.0 >= {' + '.join(NAMES[6:12])} + 1.0",
+    "sides that take a line each": f"{' + '.join(NAMES[:12])} >= {' + '.join(NAMES[:11])} + 2.0",
     "short": "name_0 + name_1",
 }
 
@@ -75,6 +78,11 @@ def _of(node: ast.expr, names: dict[str, object]) -> object:
             called = _of(function, names)
             assert callable(called)
             return called(*(_of(a, names) for a in arguments))
+        case ast.Compare(left, [ast.GtE()], [right]):
+            a, b = _of(left, names), _of(right, names)
+            assert isinstance(a, float)
+            assert isinstance(b, float)
+            return a >= b
         case ast.Compare(left, [operator], [right]):
             same = _of(left, names) is _of(right, names)
             return same if isinstance(operator, ast.Is) else not same
