@@ -147,8 +147,9 @@ class _Calls:
         found = self._evaluated(
             problem, lambda of: partial(of.bound, precision=forward), lambda of: _at(of.vjp_bound, precision)
         )
-        for order in self.convention.orders:
-            found = _larger(found, order(problem, self._arguments(problem), precision))
+        with np.errstate(all="ignore"):  # as in `_evaluated`
+            for order in self.convention.orders:
+                found = _larger(found, order(problem, self._arguments(problem), precision))
         return found
 
     def _arguments(self, problem: Problem) -> Arguments:

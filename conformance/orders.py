@@ -12,18 +12,15 @@ from typing import Any
 import numpy as np
 
 from ..reference.rounding import Rounding
+from .conventions import Arguments
 from .generic_profiles import ERF, SAVED
 from .problems import OUTPUT, Problem, Values
 from .profiles import Precision
 from .values import Array
 
-Arguments = dict[str, Any]
-
-
 _CUBIC = 0.044715
 
 
-@np.errstate(all="ignore")
 def gelu_from_one_plus_tanh(problem: Problem, arguments: Arguments, precision: Precision) -> Values:
     """y = x/2·(1 + tanh u) and its gradient: far out on the left 1 + tanh u has no digits left."""
     if ERF not in precision or problem.context["approximate"] != "tanh":
@@ -41,7 +38,6 @@ def gelu_from_one_plus_tanh(problem: Problem, arguments: Arguments, precision: P
     return Values({OUTPUT: y}, {"input": dx})
 
 
-@np.errstate(all="ignore")
 def layer_norm_from_sums(problem: Problem, arguments: Arguments, precision: Precision) -> Values:
     """dx = rstd·g + b·x + c and dweight = Σ dy·(rstd·x − rstd·mean), with b and c from Σ g·x and Σ g.
 
@@ -67,7 +63,6 @@ def layer_norm_from_sums(problem: Problem, arguments: Arguments, precision: Prec
     return Values({}, gradients)
 
 
-@np.errstate(all="ignore")
 def cross_entropy_from_log_probabilities(problem: Problem, arguments: Arguments, precision: Precision) -> Values:
     """The loss from log-probabilities, which are kept, and dx = dlogp − exp(logp)·Σ dlogp from the same.
 

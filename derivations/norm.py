@@ -79,7 +79,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .calculus.expr import ONE, ZERO, Const, Expr, Index, Replacement, Tensor, substitute, total
+from .calculus.expr import ONE, ZERO, Const, Expr, Replacement, Tensor, substitute, total
 from .calculus.operation import Input, Operation
 from .calculus.statement import Equal, NonNegative, Statement
 from .calculus.symmetry import pairing
@@ -109,12 +109,12 @@ from .norm_program import (
 EXACT: dict[Tensor, Replacement] = {eps: lambda: ZERO}  # eps = 0
 
 
-def _normalised_vjp(op: Operation, row: Tensor, k: Index, *, centres: bool) -> Expr:
+def _normalised_vjp(op: Operation, *, centres: bool) -> Expr:
     """rstd (g − mean(g) − xhat mean(g ∘ xhat)); a norm that does not centre its row has no mean(g)."""
     dy = op.cotangent(y)
     product = average(f, dy[f] * weight[f] * xhat[f])
     middle = average(f, dy[f] * weight[f]) if centres else ZERO
-    return op.program.inline(rstd[()] * (dy[k] * weight[k] - middle - xhat[k] * product))
+    return op.program.inline(rstd[()] * (dy[c] * weight[c] - middle - xhat[c] * product))
 
 
 def _normalised_jvp(op: Operation, tangent: Expr, at_f: Expr, *, centres: bool) -> Expr:
@@ -170,7 +170,7 @@ def _layer_norm_statements() -> tuple[Statement, ...]:
         Statement(
             "S5",
             "dx = rstd (g − mean(g) − xhat mean(g ∘ xhat)), g = dy ∘ weight, is the vector-Jacobian product",
-            Equal(derived(op.gradient(x)[c]), _normalised_vjp(op, x, c, centres=True)),
+            Equal(derived(op.gradient(x)[c]), _normalised_vjp(op, centres=True)),
         ),
         Statement(
             "S6",
@@ -228,7 +228,7 @@ def _rms_norm_statements() -> tuple[Statement, ...]:
         Statement(
             "S4",
             "dx = rstd (g − xhat mean(g ∘ xhat)), g = dy ∘ weight, is the vector-Jacobian product",
-            Equal(derived(op.gradient(x)[c]), _normalised_vjp(op, x, c, centres=False)),
+            Equal(derived(op.gradient(x)[c]), _normalised_vjp(op, centres=False)),
         ),
         Statement(
             "S5",
@@ -276,7 +276,7 @@ def _residual_statements(op: Operation, plain: Operation) -> tuple[Statement, ..
             "S2",
             f"dx = ds + the gradient of {name} at x + r: the residual path passes its cotangent unchanged",
             Equal(derived(op.gradient(x)[c]), ds[c] + inner),
-            conjuncts=(Equal(inner, _normalised_vjp(op, s, c, centres=centres)),),
+            conjuncts=(Equal(inner, _normalised_vjp(op, centres=centres)),),
         ),
         Statement(
             "S3",

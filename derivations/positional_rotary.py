@@ -27,7 +27,6 @@ Inputs = dict[Tensor, Replacement]
 Pair = tuple[Expr, Expr]
 
 _LEFT, _RIGHT = Index("i", n), Index("j", n)  # the positions of a query and of a key
-_PAIRS = ((x1, y1), (x2, y2))
 
 
 def rope_statements(op: Operation) -> tuple[Statement, ...]:

@@ -2,8 +2,9 @@
 
 GENERATED from derivations/multihead.py by `lemmata generate multihead`. Do not edit.
 
-Arrays may have any number of leading batch dimensions. NumPy is all that is imported; arrays of another library (torch,
-JAX, CuPy) work through the array-API standard. Nothing is cast: float64 in, float64 out.
+Arrays may have any number of leading batch dimensions. NumPy and the references of the parts are all that is imported;
+arrays of another library (torch, JAX, CuPy) work through the array-API standard. Nothing is cast: float64 in, float64
+out.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,11 @@ def test_modules_are_short(part: str) -> None:
         text = path.read_text(encoding="utf-8")
         length = len(text.splitlines())
         assert "\nGENERATED from " in text or length <= LONGEST, f"{path} has {length} lines"
+
+
+@pytest.mark.parametrize("package", ["derivations/calculus", "reference/generator"])
+def test_the_map_of_a_package_names_every_module(package: str) -> None:
+    described = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8")))
+    assert described is not None
+    named = set(re.findall(r"\w+", described))
+    assert {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"} <= named

@@ -25,7 +25,7 @@ from .differentiate import (
 )
 from .index import Index
 from .nodes import ZERO, Add, Entry, Tensor
-from .program import Def, Program
+from .program import Def, Program, unused_name
 from .simplify import spread
 from .tidy import tidy
 from .traverse import tensors
@@ -68,10 +68,7 @@ class Composition:
                 continue
 
             def unused(name: str) -> str:
-                chosen, number = name, 1
-                while chosen in taken:
-                    number += 1
-                    chosen = f"{name}_{number}"
+                chosen = unused_name(name, taken)
                 taken.add(chosen)
                 return chosen
 
@@ -118,7 +115,7 @@ class Composition:
         Raises:
             NotDifferentiable: a part gives no derivative with respect to an input that depends on these.
         """
-        names = self._names(tangent_name)
+        names = derivative_names(self.opaque, tangent_name)
         active = self.moved(wrt)
         steps: list[Step] = list(self.steps)
         for step in self.steps:
@@ -142,9 +139,6 @@ class Composition:
         tangents = tuple(names[t] for t in self.outputs)
         return Composition(f"{self.name}_jvp", (*self.inputs, *(names[t] for t in wrt)), tuple(steps), tangents)
 
-    def _names(self, name: Callable[[Tensor], str]) -> dict[Tensor, Tensor]:
-        return derivative_names(self.opaque, name)
-
 
 def _numbered(number: int) -> Callable[[str], str]:
     return lambda name: f"{name}_{number}"
@@ -157,7 +151,7 @@ class _Reverse:
         self.composition_ = composition
         self.wrt = wrt
         self.active = composition.moved(wrt)
-        self.gradients = composition._names(gradient_name)
+        self.gradients = derivative_names(composition.opaque, gradient_name)
         self.adjoints = Adjoints(self.active)
         self.steps: list[Step] = []
         self.taken = {t.name for t in (*composition.opaque.inputs, *composition.opaque.defined)}
@@ -240,10 +234,7 @@ class _Reverse:
         self.steps.append(replace(call, results=results))
 
     def _unused(self, name: str) -> str:
-        chosen, number = name, 1
-        while chosen in self.taken:
-            number += 1
-            chosen = f"{name}_{number}"
+        chosen = unused_name(name, self.taken)
         self.taken.add(chosen)
         return chosen
 

@@ -23,7 +23,7 @@ from .polynomial import (
     product_terms,
 )
 from .products import multiply, power
-from .program import Def, Program
+from .program import Def, Program, unused_name
 from .readback import Reader
 from .tidy import tidy
 from .traverse import dims_of, tensors
@@ -114,19 +114,12 @@ class _Factoring:
     def _named(self, row: Poly) -> Atom:
         """A new name for a value that is constant along a row."""
         indices = tuple(ix for ix in self.indices if ix in row.free)
-        tensor = Tensor(self._unused(), tuple(ix.dim for ix in indices))
+        taken = {*self.taken, *(d.tensor.name for d in self.rows)}
+        tensor = Tensor(unused_name(ROW_NAME, taken), tuple(ix.dim for ix in indices))
         value, *others = _forms(Def(tensor[indices], self.reader.poly(row)), self.definitions, self.reader)
         self.rows.append(Def(tensor[indices], value, alternatives=tuple(others)))
         self.reader = Reader(self.reader.names, {**self.reader.order, tensor: len(self.reader.order)})
         return entry_atom(tensor, indices)
-
-    def _unused(self) -> str:
-        taken = {*self.taken, *(row.tensor.name for row in self.rows)}
-        number, chosen = 1, ROW_NAME
-        while chosen in taken:
-            number += 1
-            chosen = f"{ROW_NAME}_{number}"
-        return chosen
 
 
 def _has_sum(m: Monomial) -> bool:

@@ -5,7 +5,7 @@ A program is what is differentiated, proved about, printed, bounded, costed and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -166,6 +166,15 @@ class Program:
 
     def __str__(self) -> str:
         return "\n".join(str(step) for step in self.steps)
+
+
+def unused_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number from 2 on if it is taken."""
+    chosen, number = name, 1
+    while chosen in taken:
+        number += 1
+        chosen = f"{name}_{number}"
+    return chosen
 
 
 def _definition(indices: tuple[Index, ...], value: Expr) -> Replacement:

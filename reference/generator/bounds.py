@@ -41,25 +41,29 @@ from .optional import Extra, filled, split_optional
 from .pairs import KEYWORD, inner_signature, joined_errors, outer_signature, pairs_of, split_lines
 
 
-def bound_functions(op: Operation) -> list[str]:
-    """The bounds of the forward function and of the two products with its Jacobian."""
+def bound_functions(op: Operation) -> dict[str, str]:
+    """The bounds of the forward function and of the products with its Jacobian, by the function's name."""
     if op.composition is not None:
         return _composition_bounds(op, op.composition)
     forward = frozenset(op.program.defined)
-    return [
-        _bound(op, op.program.pruned(), forward_signature(op), forward),
-        _bound(op, op.vjp, vjp_signature(op), forward, gradient=True),
-        _bound(op, op.jvp, jvp_signature(op), forward),
-        *([_bound(op, op.hvp, hvp_signature(op), forward)] if op.second_order else []),
-    ]
+    value, backward, tangent = forward_signature(op), vjp_signature(op), jvp_signature(op)
+    bounds = {
+        value.name: _bound(op, op.program.pruned(), value, forward),
+        backward.name: _bound(op, op.vjp, backward, forward, gradient=True),
+        tangent.name: _bound(op, op.jvp, tangent, forward),
+    }
+    if op.second_order:
+        second = hvp_signature(op)
+        bounds[second.name] = _bound(op, op.hvp, second, forward)
+    return bounds
 
 
-def _composition_bounds(op: Operation, composition: Composition) -> list[str]:
+def _composition_bounds(op: Operation, composition: Composition) -> dict[str, str]:
     """The same for a composition, whose parts have bounds of their own."""
     forward = frozenset(composition.opaque.defined)
     backward, tangent = composition.vjp(op.differentiable), composition.jvp(op.differentiable)
     made = ((composition, forward_signature(op)), (backward, vjp_signature(op)), (tangent, jvp_signature(op)))
-    return [_bound(op, c.opaque, signature, forward, steps=needed(c)) for c, signature in made]
+    return {signature.name: _bound(op, c.opaque, signature, forward, steps=needed(c)) for c, signature in made}
 
 
 def _bound(

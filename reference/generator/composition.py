@@ -12,7 +12,7 @@ from ...derivations.calculus.expr import Entry, Index, Tensor, tensors
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Def
 from .code import CannotGenerate, Code, Context, aligned
-from .functions import Signature, context_of, definition_lines
+from .functions import Signature, context_of, definition_lines, jvp_signature, value_and_vjp_signature
 from .layout import INDENT, WIDTH, call_lines, comment_lines
 
 SUFFIX = {"value": "", "vjp": "_vjp", "jvp": "_jvp"}
@@ -27,11 +27,12 @@ def value_and_vjp_composition(op: Operation) -> Composition:
     return Composition(backward.name, backward.inputs, backward.steps, outputs)
 
 
-def compositions_of(op: Operation) -> list[Composition]:
-    """What the functions of an operation are made of, if it is a composition."""
+def compositions_of(op: Operation) -> dict[str, Composition]:
+    """What the functions of an operation are made of, if it is a composition; by name."""
     if op.composition is None:
-        return []
-    return [op.composition, value_and_vjp_composition(op), op.composition.jvp(op.differentiable)]
+        return {}
+    whole, tangents = value_and_vjp_composition(op), op.composition.jvp(op.differentiable)
+    return {op.name: op.composition, value_and_vjp_signature(op).name: whole, jvp_signature(op).name: tangents}
 
 
 def functions_called(compositions: Sequence[Composition]) -> dict[str, tuple[str, ...]]:

@@ -167,13 +167,7 @@ def wrapped(line: str) -> list[str]:
 
 def signature_lines(name: str, arguments: list[str], returns: str) -> list[str]:
     """`def name(arguments) -> returns:` on as few lines as fit."""
-    one = f"def {name}({', '.join(arguments)}) -> {returns}:"
-    if len(one) <= WIDTH:
-        return [one]
-    middle = f"    {', '.join(arguments)}"
-    if len(middle) <= WIDTH:
-        return [f"def {name}(", middle, f") -> {returns}:"]
-    return [f"def {name}(", *(f"    {a}," for a in arguments), f") -> {returns}:"]
+    return call_lines(f"def {name}", arguments, 0, f" -> {returns}:")
 
 
 def argument_list(signature: Signature, extra: list[str]) -> list[str]:

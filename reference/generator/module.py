@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from ...derivations.calculus.call import Call
 from ...derivations.calculus.composite import Composition
@@ -44,6 +44,7 @@ from .pairs import KEYWORD, inner_signature, joining_lines, outer_signature, spl
 
 PACKAGE = "lemmata.reference"  # of the references, as a file of a user's imports them
 MANY = 4  # gradients that a docstring lists one by one
+Made = TypeVar("Made")
 
 _VALUE_AND_VJP = "The outputs, and the gradients of the inputs that cotangents of the outputs give."
 _HVP = "Hessian-vector product: how the gradients change where the inputs move along the tangents."
@@ -70,20 +71,10 @@ def _files(op: Operation) -> list[str]:
     return list(dict.fromkeys(file_of(name, composed=composed) for name in names))
 
 
-def _in_file(op: Operation, sources: Sequence[str], file: str | None) -> list[str]:
-    """The functions, or bounds, that are in a file; all of them if there is one file."""
+def _in_file(op: Operation, made: Mapping[str, Made], file: str | None) -> list[Made]:
+    """What is made of the functions that are in a file, by their names; of all of them if there is one file."""
     composed = op.composition is not None
-    names = [re.findall(r"^def (\w+?)(?:_bound)?\(", source, re.MULTILINE)[0] for source in sources]
-    pairs = zip(names, sources, strict=True)
-    return [source for name, source in pairs if file is None or file_of(name, composed=composed) == file]
-
-
-def _compositions_in(op: Operation, file: str | None) -> list[Composition]:
-    """The compositions whose functions are in a file."""
-    found = compositions_of(op)
-    if file is None or not found:
-        return found
-    return found[2:] if file.endswith("_jvp") else found[:2]
+    return [part for name, part in made.items() if file is None or file_of(name, composed=composed) == file]
 
 
 def bounded(operations: Sequence[Operation]) -> list[Operation]:
@@ -122,7 +113,7 @@ def generate_bounds(
 
 def _bound_imports(operations: Sequence[Operation], rounding: str, file: str | None) -> list[str]:
     """The imports of a file of bounds: the arithmetic; for a composition also the functions and bounds of its parts."""
-    whole = [c for op in operations for c in _compositions_in(op, file)]
+    whole = [c for op in operations for c in _in_file(op, compositions_of(op), file)]
     called = functions_called(whole)
     package = rounding.removesuffix("rounding")
     bounds = "." if package == ".." else f"{package}bounds."
@@ -140,7 +131,7 @@ def _bound_imports(operations: Sequence[Operation], rounding: str, file: str | N
 
 def _part_imports(operations: Sequence[Operation], package: str, file: str | None) -> list[str]:
     """The imports of the functions that compositions call."""
-    called = functions_called([c for op in operations for c in _compositions_in(op, file)])
+    called = functions_called([c for op in operations for c in _in_file(op, compositions_of(op), file)])
     between = "" if package.endswith(".") else "."
     lines = [line for part, names in called.items() for line in import_lines(f"{package}{between}{part}", names)]
     return lines
@@ -148,10 +139,11 @@ def _part_imports(operations: Sequence[Operation], package: str, file: str | Non
 
 def _header(operations: Sequence[Operation], origin: str, command: str, code: str, imports: Sequence[str]) -> str:
     names = ", ".join(op.name for op in operations)
+    needs = "NumPy is" if not imports else "NumPy and the references of the parts are"
     lines = [f'"""Reference implementation of {names}.', ""]
     lines += [f"GENERATED from {origin} by `{command}`. Do not edit.", ""]
     lines += textwrap.wrap(
-        "Arrays may have any number of leading batch dimensions. NumPy is all that is imported; arrays of another "
+        f"Arrays may have any number of leading batch dimensions. {needs} all that is imported; arrays of another "
         "library (torch, JAX, CuPy) work through the array-API standard. Nothing is cast: float64 in, float64 out.",
         WIDTH,
     )
@@ -164,27 +156,30 @@ def _header(operations: Sequence[Operation], origin: str, command: str, code: st
     return "\n".join(lines)
 
 
-def operation_functions(op: Operation) -> list[str]:
-    """Forward, VJP (with and without the outputs) and JVP of one operation; forward alone of a count."""
+def operation_functions(op: Operation) -> dict[str, str]:
+    """Forward, VJP (with and without the outputs) and JVP of one operation; forward alone of a count. By name."""
     if not op.differentiable:
-        return [_function(op, op.program.pruned(), forward_signature(op), op.summary)]
+        return {op.name: _function(op, op.program.pruned(), forward_signature(op), op.summary)}
     forward, backward, tangent = forward_signature(op), vjp_signature(op), jvp_signature(op)
     both = value_and_vjp_signature(op)
     if op.composition is not None:
         gradients, tangents = value_and_vjp_composition(op), op.composition.jvp(op.differentiable)
-        return [
-            _composed(op, op.composition, forward, op.summary),
-            _composed(op, gradients, both, _VALUE_AND_VJP, brief=True),
-            _vjp_function(op, backward, both),
-            _composed(op, tangents, tangent, _JVP, brief=True),
-        ]
-    return [
-        _function(op, op.program.pruned(), forward, op.summary),
-        _function(op, value_and_vjp_program(op), both, _VALUE_AND_VJP, brief=True),
-        _vjp_function(op, backward, both),
-        _function(op, op.jvp, tangent, _JVP, brief=True),
-        *([_function(op, op.hvp, hvp_signature(op), _HVP, brief=True)] if op.second_order else []),
-    ]
+        return {
+            forward.name: _composed(op, op.composition, forward, op.summary),
+            both.name: _composed(op, gradients, both, _VALUE_AND_VJP, brief=True),
+            backward.name: _vjp_function(op, backward, both),
+            tangent.name: _composed(op, tangents, tangent, _JVP, brief=True),
+        }
+    functions = {
+        forward.name: _function(op, op.program.pruned(), forward, op.summary),
+        both.name: _function(op, value_and_vjp_program(op), both, _VALUE_AND_VJP, brief=True),
+        backward.name: _vjp_function(op, backward, both),
+        tangent.name: _function(op, op.jvp, tangent, _JVP, brief=True),
+    }
+    if op.second_order:
+        second = hvp_signature(op)
+        functions[second.name] = _function(op, op.hvp, second, _HVP, brief=True)
+    return functions
 
 
 def _function(op: Operation, program: Program, signature: Signature, summary: str, *, brief: bool = False) -> str:
