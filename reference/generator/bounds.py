@@ -46,12 +46,11 @@ def bound_functions(op: Operation) -> dict[str, str]:
     if op.composition is not None:
         return _composition_bounds(op, op.composition)
     forward = frozenset(op.program.defined)
-    value, backward, tangent = forward_signature(op), vjp_signature(op), jvp_signature(op)
-    bounds = {
-        value.name: _bound(op, op.program.pruned(), value, forward),
-        backward.name: _bound(op, op.vjp, backward, forward, gradient=True),
-        tangent.name: _bound(op, op.jvp, tangent, forward),
-    }
+    value = forward_signature(op)
+    bounds = {value.name: _bound(op, op.program.pruned(), value, forward)}
+    backward, tangent = vjp_signature(op), jvp_signature(op)
+    bounds[backward.name] = _bound(op, op.vjp, backward, forward, gradient=True)
+    bounds[tangent.name] = _bound(op, op.jvp, tangent, forward)
     if op.second_order:
         second = hvp_signature(op)
         bounds[second.name] = _bound(op, op.hvp, second, forward)
