@@ -100,6 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
     sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all")
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
+    sub.add_argument("--budget", type=float, metavar="SECONDS", help="draw no further case after so long")
+    sub.add_argument("--call-limit", type=float, metavar="SECONDS", help="time for one call; default 60")
+    sub.add_argument("--journal", metavar="FILE", help="keep the journal of the run there, not in the cache")
+    sub.add_argument("--resume", action="store_true", help="go on with such a run that was interrupted or killed")
     _add_json(sub)
 
     sub = add("doctor", _doctor, "say what this machine can run")
@@ -290,6 +294,7 @@ def _conform(arguments: argparse.Namespace) -> int:
     from .progress import reporting
 
     console = console_for(to_stderr=arguments.json == "-")
+    journal = _journal(arguments)
     with reporting() as progress:
         verdict = conform(
             arguments.operation,
@@ -300,11 +305,31 @@ def _conform(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             only=arguments.only,
             profile=arguments.profile,
+            budget=arguments.budget,
+            call_limit=arguments.call_limit,
+            journal=journal,
+            resume=arguments.resume,
             progress=progress,
         )
+    if arguments.journal is None and journal is not None:
+        journal.unlink(missing_ok=True)  # the run has ended
     render(verdict, console)
     _write_json(verdict.to_json(), arguments.json)
     return PROVED if verdict.conforms else FAILED
+
+
+def _journal(arguments: argparse.Namespace) -> Path | None:
+    """Where the run keeps its journal; None where the cache cannot be written."""
+    from .keeping import cache_folder, journal_of
+
+    if arguments.journal is not None:
+        return Path(arguments.journal)
+    asked = ("operation", "target", "device", "dtype", "examples", "seed", "only", "profile", "budget")
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return journal_of({"in": os.getcwd(), **{name: getattr(arguments, name) for name in asked}})
 
 
 def _require_torch() -> None:
