@@ -7,6 +7,7 @@ aligned top-left. A row whose keys are all masked is 0.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,15 +18,18 @@ from ..reference import attention as reference
 from ..reference.bounds.attention import attention_bound, attention_vjp_bound
 from .cases import AttentionCase, attention_cases
 from .contracts import Operation
-from .laws_attention import ATTENTION_LAWS
+from .laws_attention import ATTENTION_LAWS, KEY_GRADIENT_SUM
 from .overflow import spoiled_rows, without_bound
-from .problems import OUTPUT, AnyArray, Problem, Values, laid_out, only
+from .problems import OUTPUT, AnyArray, Problem, Values, laid_out
 from .profiles import Precision
 from .rounding import sum_error
 from .values import COTANGENTS, EMPTIED, KEPT, REGIMES, Array
 
 # What an additive mask writes where a boolean one is false: far below every score, and finite in float16.
 _BLOCKED = -1e4
+# The log-sum-exp of the scores `[B, H·r, n]`, base e, float32 at least; −∞ for a row without keys.
+LSE = "lse"
+_PULLED_BACK = ((OUTPUT, LSE), (OUTPUT,), (LSE,))
 
 
 def build(case: AttentionCase, dtype: torch.dtype) -> Problem:
@@ -40,7 +44,7 @@ def build(case: AttentionCase, dtype: torch.dtype) -> Problem:
     if case.mask != "none":
         arrays["attn_mask"] = _mask(case, rng, dtype)
         layouts["attn_mask"] = case.mask_layout
-    cotangent = laid_out(COTANGENTS[case.cotangent](rng, shapes["output"]), case.cotangent_layout, dtype)
+    cotangents = {OUTPUT: laid_out(COTANGENTS[case.cotangent](rng, shapes[OUTPUT]), case.cotangent_layout, dtype)}
     options: dict[str, Any] = {}
     if case.causal:
         options["is_causal"] = True
@@ -54,8 +58,28 @@ def build(case: AttentionCase, dtype: torch.dtype) -> Problem:
         layouts=MappingProxyType(layouts),
         options=MappingProxyType(options),
         requires_grad=case.requires_grad,
-        cotangents=MappingProxyType({OUTPUT: cotangent}),
+        cotangents=MappingProxyType(cotangents),
         cotangent_layouts=MappingProxyType({OUTPUT: case.cotangent_layout}),
+    )
+
+
+def build_with_lse(case: AttentionCase, dtype: torch.dtype) -> Problem:
+    """The same for a call that returns the log-sum-exp of the scores too, on which the loss depends or not."""
+    problem = build(case, dtype)
+    rng = np.random.default_rng((case.seed, len(LSE)))
+    lse = laid_out(COTANGENTS[case.cotangent](rng, _shapes(case)[OUTPUT][:-1]), case.cotangent_layout, dtype)
+    pulled_back = _PULLED_BACK[case.seed % len(_PULLED_BACK)]
+    cotangents = {
+        name: x if name in pulled_back else np.zeros(x.shape) for name, x in ((OUTPUT, problem.cotangent), (LSE, lse))
+    }
+    unreached = {"value"} if pulled_back == (LSE,) else set()
+    return replace(
+        problem,
+        cotangents=MappingProxyType(cotangents),
+        cotangent_layouts=MappingProxyType(dict.fromkeys(cotangents, case.cotangent_layout)),
+        pulled_back=pulled_back,
+        unreached=frozenset(unreached & set(problem.requires_grad)),
+        wide=frozenset({LSE}),
     )
 
 
@@ -129,9 +153,19 @@ def _is_empty(problem: Problem) -> bool:
     return not (problem.arrays["query"].size and problem.arrays["key"].size)
 
 
-def _nothing(problem: Problem) -> Values:
+def _nothing(problem: Problem, lse: float) -> Values:
+    """Zeros, and for the log-sum-exp of no score −∞ or, as a bound, 0."""
     gradients = {name: np.zeros(problem.arrays[name].shape) for name in problem.requires_grad}
-    return only(np.zeros(problem.cotangent.shape), gradients)
+    return Values({k: np.full(x.shape, lse if k == LSE else 0.0) for k, x in problem.cotangents.items()}, gradients)
+
+
+def _outputs(problem: Problem, results: tuple[Array, Array]) -> dict[str, Array]:
+    """Of output and log-sum-exp those that the call returns."""
+    return {
+        k: x.reshape(problem.cotangents[k].shape)
+        for k, x in zip((OUTPUT, LSE), results, strict=True)
+        if k in problem.cotangents
+    }
 
 
 def _chosen(problem: Problem, gradients: dict[str, Array]) -> dict[str, Array]:
@@ -152,23 +186,25 @@ def _scores_shape(problem: Problem) -> tuple[int, ...]:
 def expected(problem: Problem) -> Values:
     """Output and the gradients that the problem asks for, by the reference."""
     if _is_empty(problem):
-        return _nothing(problem)
+        return _nothing(problem, -np.inf)
     arguments = reference_arguments(problem)
-    output = reference.attention(**arguments)[0].reshape(problem.cotangent.shape)
+    outputs = _outputs(problem, reference.attention(**arguments))
     if not problem.requires_grad:
-        return only(output, {})
-    dq, dk, dv, dbias = reference.attention_vjp(do=_grouped_cotangent(problem), **arguments)
+        return Values(outputs, {})
+    dq, dk, dv, dbias = reference.attention_vjp(**_grouped_cotangents(problem), **arguments)
     gradients = {"query": dq, "key": dk, "value": dv}
     if "attn_mask" in problem.requires_grad and dbias is not None:
         terms = dbias.reshape(_scores_shape(problem))
         gradients["attn_mask"] = terms.sum(_broadcast_axes(problem, terms))
-    return only(output, _chosen(problem, gradients))
+    return Values(outputs, _chosen(problem, gradients))
 
 
 def bound(problem: Problem, precision: Precision) -> Values:
     """The bound on the error of each element of `expected`."""
     if _is_empty(problem):
-        return _nothing(problem)
+        return _nothing(problem, 0.0)
+    if LSE in problem.cotangents:  # it is returned, and saved, in float32 at least
+        precision = {name: form for name, form in precision.items() if name != LSE}
     rows = spoiled_rows(problem, precision)
     stated = _stated_bound(problem, precision)
     return stated if rows is None else without_bound(stated, problem, rows)
@@ -177,16 +213,16 @@ def bound(problem: Problem, precision: Precision) -> Values:
 def _stated_bound(problem: Problem, precision: Precision) -> Values:
     """The bound by the reference, for which a masked score does not exist."""
     arguments = reference_arguments(problem)
-    output = attention_bound(**arguments, precision=precision)[0].reshape(problem.cotangent.shape)
+    outputs = _outputs(problem, attention_bound(**arguments, precision=precision))
     if not problem.requires_grad:
-        return only(output, {})
-    do = _grouped_cotangent(problem)
-    dq, dk, dv, dbias = attention_vjp_bound(do=do, **arguments, precision=precision)
+        return Values(outputs, {})
+    cotangents = _grouped_cotangents(problem)
+    dq, dk, dv, dbias = attention_vjp_bound(**cotangents, **arguments, precision=precision)
     gradients = {"query": dq, "key": dk, "value": dv}
     if "attn_mask" in problem.requires_grad and dbias is not None:
         errors = dbias.reshape(_scores_shape(problem))
         axes = _broadcast_axes(problem, errors)
-        terms = reference.attention_vjp(do=do, **arguments)[3] if axes else None
+        terms = reference.attention_vjp(**cotangents, **arguments)[3] if axes else None
         if terms is not None:
             terms = terms.reshape(errors.shape)
             compute = precision["compute"]
@@ -194,12 +230,14 @@ def _stated_bound(problem: Problem, precision: Precision) -> Values:
                 terms, errors, axes, precision.get("accumulate", compute), precision.get("dbias", compute)
             )
         gradients["attn_mask"] = errors
-    return only(output, _chosen(problem, gradients))
+    return Values(outputs, _chosen(problem, gradients))
 
 
-def _grouped_cotangent(problem: Problem) -> Array:
-    do = problem.cotangent
-    return do.reshape(do.shape[0], problem.arrays["key"].shape[1], -1, *do.shape[2:])
+def _grouped_cotangents(problem: Problem) -> dict[str, Any]:
+    """What is pulled back, as the reference calls it, with grouped heads."""
+    kv_heads = problem.arrays["key"].shape[1]
+    names = {OUTPUT: "do", LSE: "dlse"}
+    return {names[k]: x.reshape(x.shape[0], kv_heads, -1, *x.shape[2:]) for k, x in problem.cotangents.items()}
 
 
 _SIGNATURE = {"attn_mask": None, "is_causal": False, "scale": None, "enable_gqa": False}
@@ -213,4 +251,11 @@ ATTENTION = Operation(
     reference=expected,
     bound=bound,
     laws=ATTENTION_LAWS,
+)
+ATTENTION_WITH_LSE = replace(
+    ATTENTION,
+    name="attention_with_lse",
+    build=build_with_lse,
+    # Where the loss depends on the log-sum-exp, the gradient of the keys does not add up to 0.
+    laws=tuple(law for law in ATTENTION_LAWS if law.name != KEY_GRADIENT_SUM),
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from .compare import Finding
 from .execution import Mode, Run
 from .isolation.executors import Executor
-from .problems import DTYPES, Problem, Values
+from .problems import DTYPES, Problem, Values, main
 from .profiles import REFERENCE_PRECISION, Ladder, Precision, Profile, default_profiles
 from .values import Array
 
@@ -135,9 +135,8 @@ class Trial:
 
     @property
     def output(self) -> Array:
-        """The output of an operation that has one."""
-        (output,) = self.outputs.values()
-        return output
+        """The output: the only one, or the one that is called so."""
+        return main(self.outputs)
 
     @cached_property
     def expected(self) -> Values:
@@ -158,29 +157,45 @@ class Trial:
         """The same for another call."""
         return allowance(self.operation, problem, profile, self.dtype)
 
+    def call(self, problem: Problem) -> Run:
+        """Another call of the target."""
+        self._heard()
+        (run,) = self.executor.submit(problem, self.dtype, self.device, ("plain",))()
+        return run
+
     def evaluate_all(self, problem: Problem) -> Mapping[str, Array] | None:
         """The target's outputs for another call, or None where it refuses that call.
 
         Raises:
             OtherCallFailed: the target gives no well-formed outputs for it.
         """
-        self._heard()
-        (run,) = self.executor.submit(problem.without_gradient(), self.dtype, self.device, ("plain",))()
+        run = self.call(problem.without_gradient())
         if run.failure:
             raise OtherCallFailed(run.failure)
         return None if run.refusal is not None else run.outputs
 
+    @cached_property
+    def _evaluated(self) -> dict[str, Mapping[str, Array] | None]:
+        return {}
+
+    def evaluated(self, name: str, problem: Problem) -> Mapping[str, Array] | None:
+        """The same for a call that several laws look at, which is made once.
+
+        Raises:
+            OtherCallFailed: as `evaluate_all`.
+        """
+        if name not in self._evaluated:
+            self._evaluated[name] = self.evaluate_all(problem)
+        return self._evaluated[name]
+
     def evaluate(self, problem: Problem) -> Array | None:
-        """The same for an operation that has one output.
+        """The same, of the output alone.
 
         Raises:
             OtherCallFailed: as `evaluate_all`.
         """
         outputs = self.evaluate_all(problem)
-        if outputs is None:
-            return None
-        (output,) = outputs.values()
-        return output
+        return None if outputs is None else main(outputs)
 
 
 @dataclass(frozen=True)

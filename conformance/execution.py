@@ -125,10 +125,12 @@ class _Call:
 
     def __init__(self, target: Target, problem: Problem, dtype: str, device: str, *, guard: bool) -> None:
         element = DTYPES[dtype]
+        wide = element if element == torch.float64 else torch.float32
         self.target, self.problem = target, problem
         made = {name: tensor(x, problem.layouts[name], element, device) for name, x in problem.arrays.items()}
         cotangents = {
-            name: tensor(x, problem.cotangent_layouts[name], element, device) for name, x in problem.cotangents.items()
+            name: tensor(x, problem.cotangent_layouts[name], wide if name in problem.wide else element, device)
+            for name, x in problem.cotangents.items()
         }
         self.inputs = {name: guarded(x) for name, x in made.items()} if guard else made
         self.cotangents = {name: guarded(x) for name, x in cotangents.items()} if guard else cotangents

@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from .compare import Finding, compare, same_bits, total
+from .compare import Finding, broken, compare, merged, same_bits, total
 from .contracts import Check, Trial
+from .laws_batches import Part, laws_of_batches
+from .laws_of_nan import NAN_LAW
 from .problems import DTYPES, AnyArray, Problem
 from .profiles import Profile
 from .values import Array, representable
+
+KEY_GRADIENT_SUM = "Σ dK = 0"
 
 
 def _keys_permuted(trial: Trial, profile: Profile) -> Finding | None:
@@ -56,24 +60,35 @@ def _linear_in_value(trial: Trial, profile: Profile) -> Finding | None:
     return _compare(trial, "output for the sum of two values", outputs[0] + outputs[1], allowed)
 
 
-def _heads_independent(trial: Trial, profile: Profile) -> Finding | None:
-    """The last batch entry and group of heads alone give what they give among others."""
+def _head_alone(trial: Trial) -> Part | None:
+    """The last batch entry and group of heads."""
     problem = trial.problem
     batch, kv_heads = problem.arrays["key"].shape[:2]
-    if not _has_scores(trial) or batch * kv_heads == 1:
-        return None
     heads = problem.arrays["query"].shape[1]
-    last = slice(heads - heads // kv_heads, None)
-    changed: dict[str, AnyArray] = {"query": problem.arrays["query"][-1:, last]}
-    changed |= {name: problem.arrays[name][-1:, -1:] for name in ("key", "value")}
+    last = np.arange(heads - heads // kv_heads, heads) if batch * kv_heads > 1 else None
+    return None if last is None else _heads(trial, slice(-1, None), last, np.array([kv_heads - 1]))
+
+
+def _heads_reversed(trial: Trial) -> Part | None:
+    """Batch entries and groups of heads from the last to the first."""
+    problem = trial.problem
+    batch, kv_heads = problem.arrays["key"].shape[:2]
+    order = np.arange(problem.arrays["query"].shape[1]).reshape(kv_heads, -1)[::-1].reshape(-1)
+    return _heads(trial, slice(None, None, -1), order, np.arange(kv_heads)[::-1]) if batch * kv_heads > 1 else None
+
+
+def _heads(trial: Trial, entries: slice, heads: AnyArray, kv_heads: AnyArray) -> Part | None:
+    problem = trial.problem
+    if not _has_scores(trial):
+        return None
+    changed: dict[str, AnyArray] = {"query": problem.arrays["query"][entries][:, heads]}
+    changed |= {name: problem.arrays[name][entries][:, kv_heads] for name in ("key", "value")}
     mask = problem.arrays.get("attn_mask")
     if mask is not None and mask.ndim == 4:
-        changed["attn_mask"] = mask[-1:, last if mask.shape[1] > 1 else slice(None)]
-    alone = problem.with_arrays(**changed).with_cotangent(problem.cotangent[-1:, last])
-    output = trial.evaluate(alone)
-    if output is None:
-        return None
-    return compare("a head alone", output, trial.output[-1:, last], 2 * trial.bound(profile).output[-1:, last])
+        changed["attn_mask"] = mask[entries][:, heads if mask.shape[1] > 1 else slice(None)]
+    taken = problem.with_arrays(**{name: np.ascontiguousarray(x) for name, x in changed.items()})
+    cotangents = {name: np.ascontiguousarray(x[entries][:, heads]) for name, x in problem.cotangents.items()}
+    return Part(taken.with_cotangents(cotangents), lambda output: (entries, heads))
 
 
 def _causal(trial: Trial, profile: Profile) -> Finding | None:
@@ -152,7 +167,7 @@ def _masked_rows(trial: Trial, profile: Profile) -> Finding | None:
 
 
 def _masked_nan(trial: Trial, profile: Profile) -> Finding | None:
-    """NaN in a key and a value that every row of their heads masks does not reach the output.
+    """NaN in a key and a value that every row of their heads masks reaches neither the output nor a gradient.
 
     PyTorch's convention is the other one: a masked weight is the number 0, and 0·NaN is NaN. Hence a warning.
     """
@@ -164,10 +179,20 @@ def _masked_nan(trial: Trial, profile: Profile) -> Finding | None:
     if not unused.any():
         return None
     changed = {name: np.where(unused, np.nan, x) for name, x in _tokens(trial.problem).items()}
-    output = trial.evaluate(trial.problem.with_arrays(**changed))
-    if output is None:
+    run = trial.call(trial.problem.with_arrays(**changed))
+    if run.refusal is not None:
         return None
-    finding = same_bits("output with NaN in keys and values that are masked for every query", output, trial.output)
+    if run.failure or run.gradient_failure:
+        return broken(
+            f"with NaN in keys and values that are masked for every query, {run.failure or run.gradient_failure}"
+        )
+    hidden_from = "with NaN in keys and values that are masked for every query"
+    findings = [
+        same_bits(f"{name} {hidden_from}", x, trial.run.results[name])
+        for name, x in run.results.items()
+        if name in trial.run.results
+    ]
+    finding = merged(findings)
     if finding.failure is None:
         return finding
     return replace(finding, failure=f"{finding.failure}: a masked weight counts as the number 0, and 0·NaN = NaN")
@@ -230,11 +255,12 @@ ATTENTION_LAWS = (
     Check("blend of the values", _convex_blend, "attention S1"),
     Check("linear in V", _linear_in_value, "attention S3"),
     Check("keys permuted with values", _keys_permuted, "attention S5"),
-    Check("heads are independent", _heads_independent, "attention S7"),
+    *laws_of_batches("heads are independent", _head_alone, _heads_reversed, "attention S7"),
     Check("causal", _causal, "attention S8", bounded=False),
-    Check("Σ dK = 0", _key_gradient_sum, "attention S17"),
+    Check(KEY_GRADIENT_SUM, _key_gradient_sum, "attention S17"),
     Check("⟨dV,V⟩ = ⟨dO,O⟩", _value_pairing, "attention S18"),
     Check("⟨dQ,Q⟩ = ⟨dK,K⟩", _query_pairing, "attention S19"),
     Check("fully masked rows are 0", _masked_rows),
     Check("masked NaN does not leak", _masked_nan, bounded=False, severity="warning"),
+    NAN_LAW,
 )

@@ -25,6 +25,8 @@ from .compare import Finding, compare, merged, total
 from .contracts import Check, Trial
 from .conventions import Convention
 from .forms import Form
+from .laws_batches import Part, laws_of_batches
+from .laws_of_nan import NAN_LAW
 from .problems import DTYPES, shown
 from .profiles import Profile
 from .targets import UsageError
@@ -44,8 +46,14 @@ _SUM = re.compile(r"Σ_(\w+) d(\w+)\[([\w, ]+)\] = 0")
 
 def laws_of(op: Derived, form: Form, convention: Convention, statements: Sequence[Statement]) -> tuple[Check, ...]:
     """The laws that an implementation of the operation is held to, some of them by its statements."""
-    alone = Check("batch entries are independent", partial(_entry_alone, form))
-    return (*([alone] if convention.batched and form.batched else []), *_stated(op, form, convention, statements))
+    batches = laws_of_batches(
+        "batch entries are independent", partial(_entry_alone, form), partial(_entries_reversed, form)
+    )
+    return (
+        *(batches if convention.batched and form.batched else ()),
+        *_stated(op, form, convention, statements),
+        NAN_LAW,
+    )
 
 
 def _stated(op: Derived, form: Form, convention: Convention, statements: Sequence[Statement]) -> Iterator[Check]:
@@ -73,24 +81,24 @@ def _stated(op: Derived, form: Form, convention: Convention, statements: Sequenc
             yield Check(f"linear in {named[0]}", partial(_affine, named[0]), label)
 
 
-def _entry_alone(form: Form, trial: Trial, profile: Profile) -> Finding | None:
-    """The last batch entry alone gives what it gives among others."""
+def _entry_alone(form: Form, trial: Trial) -> Part | None:
+    """The last batch entry."""
+    return _entries(form, trial, slice(-1, None))
+
+
+def _entries_reversed(form: Form, trial: Trial) -> Part | None:
+    return _entries(form, trial, slice(None, None, -1))
+
+
+def _entries(form: Form, trial: Trial, entries: slice) -> Part | None:
     problem, batch = trial.problem, trial.case.batch
-    if trial.run.failure or prod(batch) < 2:
+    if prod(batch) < 2:
         return None
-    last = (slice(-1, None),) * len(batch)
-    changed = {a.name: problem.arrays[a.name][last] for a in form.tensors if not a.shared and a.name in problem.arrays}
-    alone = problem.with_arrays(**changed).with_cotangents({k: x[last] for k, x in problem.cotangents.items()})
-    outputs = trial.evaluate_all(alone)
-    if outputs is None:
-        return None
-    bound = trial.bound(profile)
-    return merged(
-        [
-            compare(f"{shown(k)} of a batch entry alone", x, trial.outputs[k][last], 2 * bound.outputs[k][last])
-            for k, x in outputs.items()
-        ]
-    )
+    places = (entries,) * len(batch)
+    given = {a.name for a in form.tensors if not a.shared} & set(problem.arrays)
+    taken = problem.with_arrays(**{name: np.ascontiguousarray(problem.arrays[name][places]) for name in given})
+    cotangents = {name: np.ascontiguousarray(x[places]) for name, x in problem.cotangents.items()}
+    return Part(taken.with_cotangents(cotangents), lambda output: places)
 
 
 def _zero_sum(name: str, axis: int, trial: Trial, profile: Profile) -> Finding | None:

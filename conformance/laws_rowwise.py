@@ -10,12 +10,17 @@ import numpy as np
 
 from .compare import Finding, compare, total
 from .contracts import Check, Trial
+from .laws_batches import Part, laws_of_batches
+from .laws_of_nan import NAN_LAW
 from .problems import DTYPES, Problem
 from .profiles import Profile
 from .values import Array, representable
 
 # Shifts to try, the largest first that is exact for every logit.
 _SHIFTS = (64.0, 8.0, 1.0)
+# One case in so many has logits of −∞, and how far below all others one is that stands for it in the bound.
+_TRIED = 4
+_FAR = 2000.0
 
 
 def _sums_to_one(trial: Trial, profile: Profile) -> Finding | None:
@@ -86,40 +91,74 @@ def _exact_shift(trial: Trial) -> tuple[Problem, Problem, float] | None:
     return None
 
 
-def _row_alone(trial: Trial, profile: Profile) -> Finding | None:
-    """A row alone gives what it gives among others."""
+def _row_alone(trial: Trial) -> Part | None:
+    """The last row of every other axis: the one that an index error reaches last."""
+    return _rows(trial, slice(-1, None))
+
+
+def _rows_reversed(trial: Trial) -> Part | None:
+    return _rows(trial, slice(None, None, -1))
+
+
+def _rows(trial: Trial, entries: slice) -> Part | None:
     x: Array = trial.problem.arrays["input"]
     if not _has_rows(trial) or x.ndim < 2:
         return None
     dim = trial.problem.options["dim"] % x.ndim
-    # The last row of every other axis: the one that an index error reaches last.
-    keep = tuple(slice(None) if axis == dim else slice(-1, None) for axis in range(x.ndim))
+    keep = tuple(slice(None) if axis == dim else entries for axis in range(x.ndim))
     result = keep if trial.output.ndim == x.ndim else keep[:dim] + keep[dim + 1 :]
-    alone = trial.problem.with_arrays(input=x[keep])
-    output = trial.evaluate(alone.with_cotangent(trial.problem.cotangent[result]))
+    taken = trial.problem.with_arrays(input=x[keep])
+    return Part(taken.with_cotangent(trial.problem.cotangent[result]), lambda output: result)
+
+
+def _minus_infinity(trial: Trial, profile: Profile) -> Finding | None:
+    """A logit of −∞ has probability 0, and the others are as if it were not there."""
+    x: Array = trial.problem.arrays["input"]
+    dim = trial.problem.options["dim"]
+    seed: int = trial.case.seed
+    if seed % _TRIED or not _has_rows(trial) or x.shape[dim] < 2:
+        return None
+    hidden = np.random.default_rng(seed).random(x.shape) < 0.5
+    np.moveaxis(hidden, dim, 0)[0] = False  # a row of −∞ alone has no distribution
+    problem = trial.problem.with_arrays(input=np.where(hidden, -np.inf, x)).without_gradient()
+    output = trial.evaluate(problem)
     if output is None:
         return None
-    return compare("a row alone", output, trial.output[result], 2 * trial.bound(profile).output[result])
+    with np.errstate(all="ignore"):
+        wanted = trial.operation.reference(problem).output
+    # So far below the others that its exponential is 0 in every format, and finite in every one.
+    low = np.where(hidden, representable(x.min() - _FAR, DTYPES[trial.dtype]), x)
+    allowed = trial.bound_of(problem.with_arrays(input=low), profile).output
+    return compare("output for logits some of which are -inf", output, wanted, allowed)
 
 
 def _has_rows(trial: Trial) -> bool:
     return trial.run.failure is None and trial.problem.arrays["input"].size > 0
 
 
+_BATCHES = laws_of_batches("rows are independent", _row_alone, _rows_reversed)
+_MINUS_INFINITY = Check("logits of -inf", _minus_infinity, meaning="a logit of -inf counts as if it were not there")
+
 SOFTMAX_LAWS = (
     Check("rows sum to 1", _sums_to_one, "softmax S3"),
     Check("shift invariance", _invariant, "softmax S1"),
     Check("gradient sums to 0", _gradient_sum, "softmax S8"),
-    Check("rows are independent", _row_alone),
+    *_BATCHES,
+    _MINUS_INFINITY,
+    NAN_LAW,
 )
 LOG_SOFTMAX_LAWS = (
     Check("exponentials sum to 1", _exponentials_sum_to_one, "log_softmax S3"),
     Check("shift invariance", _invariant, "log_softmax S1"),
     Check("gradient sums to 0", _gradient_sum, "log_softmax S7"),
-    Check("rows are independent", _row_alone),
+    *_BATCHES,
+    _MINUS_INFINITY,
+    NAN_LAW,
 )
 LOGSUMEXP_LAWS = (
     Check("shift equivariance", _equivariant, "logsumexp S1"),
     Check("gradient sums to its cotangent", _gradient_sum, "logsumexp S6"),
-    Check("rows are independent", _row_alone),
+    *_BATCHES,
+    _MINUS_INFINITY,
+    NAN_LAW,
 )

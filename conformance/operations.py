@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from .attention import ATTENTION
+from .attention import ATTENTION, ATTENTION_WITH_LSE
 from .contracts import Operation
 from .rowwise import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 # Written by hand, in the calling conventions of PyTorch; every other contract is made from its derivation.
-OPERATIONS = (SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION)
+OPERATIONS = (SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION, ATTENTION_WITH_LSE)
 
 
 @cache

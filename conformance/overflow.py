@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .problems import AnyArray, Problem, Values, only
+from .problems import AnyArray, Problem, Values
 from .profiles import Precision
 from .rounding import unit_roundoff
 
@@ -37,7 +37,10 @@ def without_bound(bound: Values, problem: Problem, rows: AnyArray) -> Values:
     batch, kv_heads = problem.arrays["key"].shape[:2]
     heads = np.asarray(rows.reshape(batch, kv_heads, -1).any(axis=-1))[..., None, None]
     spoiled = {"query": rows[..., None], "key": heads, "value": heads, "attn_mask": np.asarray(rows.any())}
-    return only(
-        np.where(rows[..., None], np.inf, bound.output),
+    return Values(
+        {
+            name: np.where(rows if x.ndim == rows.ndim else rows[..., None], np.inf, x)
+            for name, x in bound.outputs.items()
+        },
         {name: np.where(spoiled[name], np.inf, gradient) for name, gradient in bound.gradients.items()},
     )

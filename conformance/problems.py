@@ -46,14 +46,15 @@ class Problem:
     """The outputs that a loss depends on, which alone have cotangents; None: all of them."""
     unreached: frozenset[str] = frozenset()
     """Inputs that require grad, and on which none of these outputs depends."""
+    wide: frozenset[str] = frozenset()
+    """Outputs that are float32 where the inputs are narrower."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """What the reference wants to know of the call besides its arguments: the options drawn, the dtype."""
 
     @property
     def cotangent(self) -> Array:
-        """That of the output of an operation that has one."""
-        (cotangent,) = self.cotangents.values()
-        return cotangent
+        """That of the output: of the only one, or of the one that is called so."""
+        return main(self.cotangents)
 
     @property
     def differentiated(self) -> tuple[str, ...]:
@@ -91,9 +92,16 @@ class Values:
 
     @property
     def output(self) -> Array:
-        """The output of an operation that has one."""
-        (output,) = self.outputs.values()
-        return output
+        """The output: the only one, or the one that is called so."""
+        return main(self.outputs)
+
+
+def main(outputs: Mapping[str, Array]) -> Array:
+    """What is called the output, or is the only one."""
+    if OUTPUT in outputs:
+        return outputs[OUTPUT]
+    (output,) = outputs.values()
+    return output
 
 
 def only(output: Array, gradients: Mapping[str, Array]) -> Values:

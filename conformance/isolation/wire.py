@@ -109,6 +109,7 @@ def pack_problem(problem: Problem, **header: Any) -> bytes:
             "cotangent_layouts": dict(problem.cotangent_layouts),
             "pulled_back": problem.pulled_back,
             "unreached": problem.unreached,
+            "wide": problem.wide,
         },
         arrays,
     )
@@ -127,6 +128,7 @@ def unpack_problem(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) ->
         cotangent_layouts=header["cotangent_layouts"],
         pulled_back=None if pulled_back is None else tuple(pulled_back),
         unreached=frozenset(header["unreached"]),
+        wide=frozenset(header["wide"]),
     )
 
 
