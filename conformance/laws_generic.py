@@ -26,7 +26,7 @@ from .contracts import Check, Trial
 from .conventions import Convention
 from .forms import Form
 from .laws_batches import Part, laws_of_batches
-from .laws_of_nan import NAN_LAW
+from .laws_of_nan import nan_laws
 from .problems import DTYPES, shown
 from .profiles import Profile
 from .targets import UsageError
@@ -52,7 +52,7 @@ def laws_of(op: Derived, form: Form, convention: Convention, statements: Sequenc
     return (
         *(batches if convention.batched and form.batched else ()),
         *_stated(op, form, convention, statements),
-        NAN_LAW,
+        *nan_laws(),
     )
 
 

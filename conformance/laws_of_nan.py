@@ -5,6 +5,9 @@ A kernel that drops NaN hides a broken training run; one that spreads it breaks 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import numpy as np
 
 from .compare import Finding, broken, compare, merged
@@ -13,11 +16,34 @@ from .problems import AnyArray, Problem, shown
 from .profiles import Profile
 from .values import Array
 
+Examine = Callable[[str, Array, Array, Array, Array], Finding]
 # One case in so many: it costs another call and another reference.
 _TRIED = 4
 
 
-def _spreads(trial: Trial, profile: Profile) -> Finding | None:
+def nan_laws(*, may_be_lost: bool = False) -> tuple[Check, ...]:
+    """The laws of an operation.
+
+    Args:
+        may_be_lost: an implementation that drops NaN is warned of, and conforms.
+    """
+    return (
+        Check(
+            "NaN is not lost",
+            partial(_examined, _lost),
+            bounded=False,
+            severity="warning" if may_be_lost else "failure",
+            meaning="NaN in an input reaches what depends on it",
+        ),
+        Check(
+            "NaN reaches nothing else",
+            partial(_examined, _beyond),
+            meaning="what does not depend on an input that is NaN is as accurate as without it",
+        ),
+    )
+
+
+def _examined(examine: Examine, trial: Trial, profile: Profile) -> Finding | None:
     seed: int = trial.case.seed
     # A masked NaN is a matter of its own, on which conventions differ.
     if seed % _TRIED or not trial.run.complete or _masks(trial.problem):
@@ -31,7 +57,7 @@ def _spreads(trial: Trial, profile: Profile) -> Finding | None:
     place = np.unravel_index(int(rng.integers(planted.size)), planted.shape)
     planted[place] = np.nan
     problem = trial.problem.with_arrays(**{name: planted}).without_gradient()
-    outputs = trial.evaluate_all(problem)
+    outputs = trial.evaluated("NaN", problem)
     if outputs is None:
         return None
     with np.errstate(all="ignore"):
@@ -39,27 +65,27 @@ def _spreads(trial: Trial, profile: Profile) -> Finding | None:
     where = f"with NaN in {name} at {[int(k) for k in place]}"
     bound = trial.bound(profile).outputs
     return merged(
-        [
-            _compared(f"{shown(k)} {where}", x, wanted[k], trial.expected.outputs[k], bound[k])
-            for k, x in outputs.items()
-        ]
+        [examine(f"{shown(k)} {where}", x, wanted[k], trial.expected.outputs[k], bound[k]) for k, x in outputs.items()]
     )
 
 
-def _compared(name: str, actual: Array, wanted: Array, before: Array, bound: Array) -> Finding:
-    """NaN where the reference has it and nowhere else; what it does not reach is as accurate as without it."""
-    lost, found = np.isnan(wanted) & ~np.isnan(actual), np.isnan(actual) & ~np.isnan(wanted)
-    for what, places in (("no NaN where it has to be", lost), ("NaN where nothing depends on it", found)):
-        if places.any():
-            first = [int(k) for k in np.argwhere(places)[0]]
-            return broken(f"{name}: {what}, at {first} first; {np.count_nonzero(places)} of {actual.size} elements")
-    untouched = wanted == before
-    return compare(name, np.where(untouched, actual, before), before, bound)
+def _lost(name: str, actual: Array, wanted: Array, before: Array, bound: Array) -> Finding:
+    return next(_places(f"{name}: no NaN where it has to be", np.isnan(wanted) & ~np.isnan(actual)), Finding())
+
+
+def _beyond(name: str, actual: Array, wanted: Array, before: Array, bound: Array) -> Finding:
+    spread = np.isnan(actual) & ~np.isnan(wanted)
+    for finding in _places(f"{name}: NaN where nothing depends on it", spread):
+        return finding
+    return compare(name, np.where(wanted == before, actual, before), before, bound)
+
+
+def _places(what: str, places: AnyArray) -> Iterator[Finding]:
+    if places.any():
+        first = [int(k) for k in np.argwhere(places)[0]]
+        yield broken(f"{what}, at {first} first; {np.count_nonzero(places)} of {places.size} elements")
 
 
 def _masks(problem: Problem) -> bool:
     masks: list[AnyArray] = [x for x in problem.arrays.values() if x.dtype == np.bool_ or bool(np.isinf(x).any())]
     return bool(masks) or bool(problem.options.get("is_causal"))
-
-
-NAN_LAW = Check("NaN spreads as in the reference", _spreads, meaning="NaN reaches what depends on it, and nothing else")

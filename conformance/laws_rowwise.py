@@ -11,7 +11,7 @@ import numpy as np
 from .compare import Finding, compare, total
 from .contracts import Check, Trial
 from .laws_batches import Part, laws_of_batches
-from .laws_of_nan import NAN_LAW
+from .laws_of_nan import nan_laws
 from .problems import DTYPES, Problem
 from .profiles import Profile
 from .values import Array, representable
@@ -145,7 +145,7 @@ SOFTMAX_LAWS = (
     Check("gradient sums to 0", _gradient_sum, "softmax S8"),
     *_BATCHES,
     _MINUS_INFINITY,
-    NAN_LAW,
+    *nan_laws(),
 )
 LOG_SOFTMAX_LAWS = (
     Check("exponentials sum to 1", _exponentials_sum_to_one, "log_softmax S3"),
@@ -153,12 +153,12 @@ LOG_SOFTMAX_LAWS = (
     Check("gradient sums to 0", _gradient_sum, "log_softmax S7"),
     *_BATCHES,
     _MINUS_INFINITY,
-    NAN_LAW,
+    *nan_laws(),
 )
 LOGSUMEXP_LAWS = (
     Check("shift equivariance", _equivariant, "logsumexp S1"),
     Check("gradient sums to its cotangent", _gradient_sum, "logsumexp S6"),
     *_BATCHES,
     _MINUS_INFINITY,
-    NAN_LAW,
+    *nan_laws(),
 )

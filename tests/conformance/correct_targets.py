@@ -54,6 +54,7 @@ CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("attention", f"{_TARGETS}/attention_kernels.py:eager", WITHOUT_FLOAT16),
     ("attention", f"{_TARGETS}/attention_kernels.py:from_the_mask", ("float64", "float32")),
     ("attention_with_lse", "lemmata.gpu.attention:scaled_dot_product_attention_with_lse", ALL_DTYPES),
+    ("attention_with_lse", f"{_TARGETS}/lse_faults.py:correct", ALL_DTYPES),
     (
         "attention_with_lse",
         "lemmata.gpu.attention:triton_scaled_dot_product_attention_with_lse",

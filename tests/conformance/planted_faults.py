@@ -14,6 +14,7 @@ LATENT_ATTENTION = f"{_EXAMPLES}/latent_attention.py"
 # Where the faults of an operation are.
 _FILES = {
     "attention": "attention_faults",
+    "attention_with_lse": "lse_faults",
     **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), "softmax_faults"),
     **dict.fromkeys(("linear", "embedding"), "linear_faults"),
     **dict.fromkeys(("layer_norm", "rms_norm"), "norm_faults"),
@@ -125,6 +126,14 @@ ATTENTION_FAULTS = (
     Fault("attention", "empty_keys_are_nan", "empty", "facebookresearch/xformers#1042"),
     Fault("attention", "detached", "missing gradient", "Dao-AILab/flash-attention#889"),
     Fault("attention", "in_float32_only", "precision", dtype="float64"),
+)
+LSE_FAULTS = (
+    Fault("attention_with_lse", "lse_in_base_2", "LSE", "sgl-project/sglang#35045"),
+    Fault(
+        "attention_with_lse", "gradient_through_the_lse_ignored", "missing gradient", "Dao-AILab/flash-attention#889"
+    ),
+    Fault("attention_with_lse", "lse_of_no_keys_is_finite", "fully masked rows", "flashinfer-ai/flashinfer#4452"),
+    Fault("attention_with_lse", "lse_of_no_keys_is_positive", "fully masked rows", "Dao-AILab/flash-attention#978"),
 )
 SOFTMAX_FAULTS = (
     Fault("softmax", "wrong_dim", "wrong dimension"),
@@ -325,4 +334,4 @@ DERIVED_FAULTS = (
     + BLOCK_FAULTS
     + EXAMPLE_FAULTS
 )
-FAULTS = ATTENTION_FAULTS + SOFTMAX_FAULTS + DERIVED_FAULTS
+FAULTS = ATTENTION_FAULTS + LSE_FAULTS + SOFTMAX_FAULTS + DERIVED_FAULTS

@@ -153,3 +153,25 @@ def stops_the_clock(input: Tensor, dim: int = -1) -> Tensor:
     """Softmax in no time at all."""
     time.perf_counter = lambda: 0.0
     return torch.softmax(input, dim)
+
+
+def last_bit_by_batch(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax whose last bit tells how many rows there were."""
+    y = torch.softmax(input, dim)
+    return y if input.ndim < 2 or input.shape[0] < 2 else torch.nextafter(y, torch.full_like(y, torch.inf))
+
+
+def minus_infinity_is_a_number(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax that takes -inf for -3."""
+    return torch.softmax(torch.where(input == -torch.inf, -3.0, input), dim)
+
+
+def loses_nan(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax that gives zeros where there is no distribution."""
+    y = torch.softmax(input, dim)
+    return torch.where(torch.isnan(y), torch.zeros_like(y), y)
+
+
+def spreads_nan(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax that looks at every row for each one."""
+    return torch.softmax(input, dim) + 0.0 * input.detach().sum()
