@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all")
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
     _add_json(sub)
+    sub.add_argument("--html", metavar="FILE", help="also write a page that stands alone; - for standard output")
+    sub.add_argument("--junit", metavar="FILE", help="also write JUnit XML; - for standard output")
 
     sub = add("doctor", _doctor, "say what this machine can run")
     _add_json(sub)
@@ -127,6 +129,42 @@ def _put(content: str, place: str) -> None:
 def _write(path: Path, content: str) -> None:
     try:
         path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error
+
+
+def _check_outputs(places: Mapping[str, str | None]) -> None:
+    """Refuses outputs that cannot be written, before work is put into what is to go there.
+
+    Args:
+        places: by option, a file, `-` or nothing.
+
+    Raises:
+        UsageError: two options name one place, or a file cannot be written.
+    """
+    named: dict[str, str] = {}
+    for option, place in places.items():
+        if place is None:
+            continue
+        key = place if place == "-" else str(Path(place).resolve())
+        if key in named:
+            where = "standard output" if place == "-" else repr(place)
+            raise UsageError(f"{named[key]} and {option} both go to {where}: name two places")
+        named[key] = option
+        if place != "-":
+            _check_writable(Path(place))
+
+
+def _check_writable(path: Path) -> None:
+    """Opens a file for writing and leaves it as it was; only this says for certain whether it can be written."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        return  # a pipe or a device: to open it may have an effect
+    absent = not path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if absent:
+            path.resolve().unlink()
     except OSError as error:
         raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error
 
@@ -278,6 +316,8 @@ def _drift(path: Path, source: str) -> bool:
 
 
 def _conform(arguments: argparse.Namespace) -> int:
+    outputs = {"--json": arguments.json, "--html": arguments.html, "--junit": arguments.junit}
+    _check_outputs(outputs)
     _require_torch()
     import torch
 
@@ -289,7 +329,7 @@ def _conform(arguments: argparse.Namespace) -> int:
     from .display import console_for
     from .progress import reporting
 
-    console = console_for(to_stderr=arguments.json == "-")
+    console = console_for(to_stderr="-" in outputs.values())
     with reporting() as progress:
         verdict = conform(
             arguments.operation,
@@ -304,6 +344,14 @@ def _conform(arguments: argparse.Namespace) -> int:
         )
     render(verdict, console)
     _write_json(verdict.to_json(), arguments.json)
+    if arguments.html is not None:
+        from .conformance.html import html_report
+
+        _put(html_report(verdict), arguments.html)
+    if arguments.junit is not None:
+        from .conformance.junit import junit_xml
+
+        _put(junit_xml(verdict), arguments.junit)
     return PROVED if verdict.conforms else FAILED
 
 

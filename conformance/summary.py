@@ -13,6 +13,9 @@ Tone = Literal["good", "doubt", "bad", "plain"]
 # How a status is meant to look.
 TONES: dict[Status, Tone] = {"passed": "good", "failed": "bad", "warning": "doubt", "not run": "plain"}
 
+# Shares from here on are written as a power of ten.
+_COUNTABLE = 1e5
+
 LEGEND = "Numbers: the largest share of the derived error bound that was used; more than 1 fails."
 
 
@@ -58,8 +61,10 @@ def cases(row: Sequence[CheckResult]) -> str:
 
 
 def share(worst: float) -> str:
-    """A share of the bound."""
-    return f"{worst:.2f}" if isfinite(worst) else "∞"
+    """A share of the bound; beyond what anyone would count, its size alone."""
+    if not isfinite(worst):
+        return "∞"
+    return f"{worst:.2f}" if worst < _COUNTABLE else f"{worst:.1e}"
 
 
 def result(check: CheckResult) -> str:
