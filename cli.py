@@ -121,14 +121,15 @@ def _write_json(data: Any, place: str | None) -> None:
 def _put(content: str, place: str) -> None:
     """Writes to a file, or to standard output for `-`."""
     if place == "-":
-        sys.stdout.write(content)
+        sys.stdout.write(content.encode("utf-8", "backslashreplace").decode())
     else:
         _write(Path(place), content)
 
 
 def _write(path: Path, content: str) -> None:
     try:
-        path.write_text(content, encoding="utf-8")
+        # A lone surrogate, which UTF-8 has no bytes for, is written as its escape; in JSON that is the same text.
+        path.write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error
 

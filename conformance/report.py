@@ -16,6 +16,7 @@ from rich.text import Text
 
 from .summary import LEGEND, TONES, Tone, cases, headline, met, notes, result, rows, title
 from .verdict import CheckResult, Failure, Verdict
+from .xml_text import xml_text
 
 _STYLES: dict[Tone, str] = {"good": "green", "bad": "bold red", "doubt": "yellow", "plain": "dim"}
 # Of a report that is not for a terminal: the table has room, and sentences are not too long to read.
@@ -25,14 +26,14 @@ _TEXT_WIDTH = 120
 def render(verdict: Verdict, console: Console) -> None:
     """Prints a verdict: the worst share of the bound per check and dtype, then each failure with its script."""
     failures = [(check, check.failure) for check in verdict.checks if check.status == "failed"]
-    console.print(Text(f"{verdict.operation}: {verdict.target} on {verdict.device}", style="bold"))
+    console.print(_words(f"{verdict.operation}: {verdict.target} on {verdict.device}", "bold"))
     console.print(_headline(verdict))
     for reason in verdict.reasons:
-        console.print(Text(f"  {reason}", style="red"))
+        console.print(_words(f"  {reason}", "red"))
     console.print(_table(verdict))
     console.print(Text(LEGEND, style="dim"))
     for note in notes(verdict):
-        console.print(Text(note.text, style=_STYLES[note.tone]))
+        console.print(_words(note.text, _STYLES[note.tone]))
     for check, failure in failures:
         assert failure is not None
         _print_failure(check, failure, console)
@@ -48,10 +49,15 @@ def as_text(verdict: Verdict) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
+def _words(text: str, style: str = "") -> Text:
+    """Words that may be a target's: control characters, which a terminal would obey, are written as escapes."""
+    return Text(xml_text(text), style=style)
+
+
 def _headline(verdict: Verdict) -> Text:
     line = headline(verdict)
     style = _STYLES[line.tone]
-    return Text(line.text, style=style if style.startswith("bold") else f"bold {style}")
+    return _words(line.text, style if style.startswith("bold") else f"bold {style}")
 
 
 def _table(verdict: Verdict) -> Table:
@@ -67,12 +73,12 @@ def _table(verdict: Verdict) -> Table:
 
 def _print_failure(check: CheckResult, failure: Failure, console: Console) -> None:
     console.print()
-    console.print(Text(f"{title(check)}: {failure.message}", style="bold red"))
+    console.print(_words(f"{title(check)}: {failure.message}", "bold red"))
     if failure.cause is not None:
-        console.print(Text(f"cause: {failure.cause}", style="red"))
+        console.print(_words(f"cause: {failure.cause}", "red"))
     for line in failure.explanation:
-        console.print(Text(line))
+        console.print(_words(line))
     # Lines of code are never wrapped: what is copied from the terminal has to run.
-    code = Syntax("", "python", background_color="default").highlight(failure.code)
+    code = Syntax("", "python", background_color="default").highlight(xml_text(failure.code))
     code.rstrip()
     console.print(code, soft_wrap=True)

@@ -349,6 +349,22 @@ def test_to_find_out_whether_an_output_can_be_written_leaves_it_as_it_was(capsys
     assert (kept.read_text(), sorted(p.name for p in tmp_path.iterdir())) == ("kept", ["kept.json", "link.xml"])
 
 
+def test_what_a_target_says_may_be_any_text(capsys: Printed, tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel.py"
+    kernel.write_text("def softmax(input, dim=-1):\n    raise ValueError('\\0 \\x1b[31m \\ud800 <b> [red]')\n")
+    places = [str(tmp_path / name) for name in ("v.json", "v.html", "v.xml")]
+    outputs = [word for pair in zip(("--json", "--html", "--junit"), places, strict=True) for word in pair]
+    given = ("conform", "softmax", f"{kernel}:softmax", "--examples", "5", "--dtype", "float32")
+    code, out, err = run(capsys, *given, *outputs)
+    assert (code, err) == (1, "")
+    assert "ValueError: \\x00 \\x1b[31m \\ud800 <b> [red]" in out
+    data = json.loads(Path(places[0]).read_text(encoding="utf-8"))
+    assert "\0 \x1b[31m \ud800 <b>" in data["checks"][0]["failure"]["message"]
+    assert "\\x00 \\x1b[31m \\ud800 &lt;b&gt;" in Path(places[1]).read_text(encoding="utf-8")
+    assert ET.parse(places[2]).getroot().tag == "testsuites"
+    assert json.loads(run(capsys, *given, "--json", "-")[1])["checks"] == data["checks"]
+
+
 def test_two_outputs_need_two_places(capsys: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for first, second, shown in (("-", "-", "standard output"), ("x", f"{tmp_path}/x", repr(f"{tmp_path}/x"))):
