@@ -83,8 +83,8 @@ def _contents(verdict: Verdict) -> str:
 
 
 def anchor(check: CheckResult) -> str:
-    """The id of the section of a failure; names that differ in punctuation alone are told apart by their characters."""
-    words = re.sub(r"[^\w.-]", lambda found: f"_{ord(found[0]):x}_" if found[0] != " " else "-", check.name)
+    """The id of the section of a failure: blanks as hyphens, punctuation as codes, so that no two names share one."""
+    words = re.sub(r"[^\w. ]|_", lambda found: f"_{ord(found[0]):x}_", check.name).replace(" ", "-")
     return f"{check.dtype}-{words}"
 
 

@@ -23,7 +23,7 @@ def evidence(check: CheckResult, failure: Failure) -> str:
     """What is shown of a failure: for each array its worst elements and its plots, then the share by size."""
     parts = [_array(compared) for compared in failure.compared]
     if check.sizes:
-        parts.append(f'<div class="plots">{_size_plot(check.name, [check], "Share of the bound by size")}</div>\n')
+        parts.append(f'<div class="plots">{_size_plot("Share of the bound by size", [check])}</div>\n')
     return "".join(parts)
 
 
@@ -35,7 +35,7 @@ def size_plots(verdict: Verdict) -> str:
             by_name.setdefault(check.name, []).append(check)
     if not by_name:
         return ""
-    plots = "".join(_size_plot(name, checks, name) for name, checks in by_name.items())
+    plots = "".join(_size_plot(name, checks, by_dtype=True) for name, checks in by_name.items())
     dtypes = dict.fromkeys(check.dtype for checks in by_name.values() for check in checks)
     legend = "".join(f"<span>{marker(dtype)}{escape(dtype)}</span>" for dtype in dtypes)
     return (
@@ -45,9 +45,14 @@ def size_plots(verdict: Verdict) -> str:
     )
 
 
-def _size_plot(name: str, checks: Sequence[CheckResult], title: str) -> str:
+def _size_plot(title: str, checks: Sequence[CheckResult], *, by_dtype: bool = False) -> str:
     dots = [
-        Dot(elements, share, f"{check.dtype}: {elements:,} elements, {shown_share(share)} of the bound", check.dtype)
+        Dot(
+            elements,
+            share,
+            f"{check.dtype}: {elements:,} elements, {shown_share(share)} of the bound",
+            check.dtype if by_dtype else "over" if share > 1.0 else "",
+        )
         for check in checks
         for elements, share in check.sizes
     ]

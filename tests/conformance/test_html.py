@@ -189,6 +189,13 @@ def test_a_run_that_conforms_has_neither_failures_nor_plots() -> None:
     assert "Failures" not in text(root)
 
 
+def test_no_two_checks_share_an_anchor() -> None:
+    names = ["a b", "a-b", "a_b", "a.b", "a/b", "a_2f_b", "⟨dV,V⟩", "⟨dV V⟩", "Σ dK = 0", "\0", "\ud800"]
+    found = [anchor(CheckResult(name, dtype, "passed")) for name in names for dtype in ("float32", "float16")]
+    assert len(set(found)) == len(found)
+    assert not [one for one in found if re.search(r"[\s\"'<>&]", one)]
+
+
 def test_scales_keep_order_and_have_places_for_zero_and_infinity() -> None:
     values = [0.0, 5e-324, 3e-7, 1e-6, 1.0, 20.0, 1e308, INF]
     scale = LogScale.of(values)
