@@ -11,11 +11,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
+from .outputs import check_outputs
 
 if TYPE_CHECKING:
     from .derivations.catalogue import Derivation
@@ -100,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
     sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all")
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
+    sub.add_argument("--budget", type=float, metavar="SECONDS", help="draw no further case after so long")
+    sub.add_argument("--call-limit", type=float, metavar="SECONDS", help="time for one call; default 60")
+    sub.add_argument("--journal", metavar="FILE", help="keep the journal of the run there, not in the cache")
+    sub.add_argument("--resume", action="store_true", help="go on with such a run that was interrupted or killed")
     _add_json(sub)
     sub.add_argument("--html", metavar="FILE", help="also write a page that stands alone; - for standard output")
     sub.add_argument("--junit", metavar="FILE", help="also write JUnit XML; - for standard output")
@@ -130,42 +135,6 @@ def _write(path: Path, content: str) -> None:
     try:
         # A lone surrogate, which UTF-8 has no bytes for, is written as its escape; in JSON that is the same text.
         path.write_text(content, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error
-
-
-def _check_outputs(places: Mapping[str, str | None]) -> None:
-    """Refuses outputs that cannot be written, before work is put into what is to go there.
-
-    Args:
-        places: by option, a file, `-` or nothing.
-
-    Raises:
-        UsageError: two options name one place, or a file cannot be written.
-    """
-    named: dict[str, str] = {}
-    for option, place in places.items():
-        if place is None:
-            continue
-        key = place if place == "-" else str(Path(place).resolve())
-        if key in named:
-            where = "standard output" if place == "-" else repr(place)
-            raise UsageError(f"{named[key]} and {option} both go to {where}: name two places")
-        named[key] = option
-        if place != "-":
-            _check_writable(Path(place))
-
-
-def _check_writable(path: Path) -> None:
-    """Opens a file for writing and leaves it as it was; only this says for certain whether it can be written."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        return  # a pipe or a device: to open it may have an effect
-    absent = not path.exists()
-    try:
-        with path.open("ab"):
-            pass
-        if absent:
-            path.resolve().unlink()
     except OSError as error:
         raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error
 
@@ -318,7 +287,7 @@ def _drift(path: Path, source: str) -> bool:
 
 def _conform(arguments: argparse.Namespace) -> int:
     outputs = {"--json": arguments.json, "--html": arguments.html, "--junit": arguments.junit}
-    _check_outputs(outputs)
+    check_outputs(outputs)
     _require_torch()
     import torch
 
@@ -331,6 +300,7 @@ def _conform(arguments: argparse.Namespace) -> int:
     from .progress import reporting
 
     console = console_for(to_stderr="-" in outputs.values())
+    journal = _journal(arguments)
     with reporting() as progress:
         verdict = conform(
             arguments.operation,
@@ -341,8 +311,14 @@ def _conform(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             only=arguments.only,
             profile=arguments.profile,
+            budget=arguments.budget,
+            call_limit=arguments.call_limit,
+            journal=journal,
+            resume=arguments.resume,
             progress=progress,
         )
+    if arguments.journal is None and journal is not None:
+        journal.unlink(missing_ok=True)  # the run has ended
     render(verdict, console)
     _write_json(verdict.to_json(), arguments.json)
     if arguments.html is not None:
@@ -354,6 +330,20 @@ def _conform(arguments: argparse.Namespace) -> int:
 
         _put(junit_xml(verdict), arguments.junit)
     return PROVED if verdict.conforms else FAILED
+
+
+def _journal(arguments: argparse.Namespace) -> Path | None:
+    """Where the run keeps its journal; None where the cache cannot be written."""
+    from .keeping import cache_folder, journal_of
+
+    if arguments.journal is not None:
+        return Path(arguments.journal)
+    asked = ("operation", "target", "device", "dtype", "examples", "seed", "only", "profile", "budget")
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return journal_of({"in": os.getcwd(), **{name: getattr(arguments, name) for name in asked}})
 
 
 def _require_torch() -> None:

@@ -19,6 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .keeping import cache_folder
+
 Report = Callable[[str, int, int], None]
 _ENGINES = ("sympy", "mpmath")
 _ROOT = Path(__file__).parent
@@ -62,7 +64,7 @@ def listing(report: Report) -> Listing:
     The sources are hashed before `_decide` imports them and again afterwards.
     """
     key = sources_hash()
-    folder = _folder()
+    folder = cache_folder()
     path = folder / f"verdicts-{key[:16]}.json"
     if (found := _kept(path, key)) is not None:
         return found
@@ -90,11 +92,6 @@ def sources_hash() -> str:
         found.update(f"\n{path.relative_to(_ROOT).as_posix()} {len(content)}\n".encode())
         found.update(content)
     return found.hexdigest()
-
-
-def _folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "lemmata"
 
 
 def _kept(path: Path, key: str) -> Listing | None:

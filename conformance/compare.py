@@ -22,12 +22,19 @@ class Finding:
         failure: what is wrong, or None.
         elements: how many elements were compared.
         vacuous: how many of them had an infinite bound: the declared format may overflow there, and nothing is said.
+        broken: in what way there was nothing to compare, if that is what is wrong.
     """
 
     share: float = 0.0
     failure: str | None = None
     elements: int = 0
     vacuous: int = 0
+    broken: str | None = None
+
+
+def broken(message: str, how: str | None = None) -> Finding:
+    """A failure without numbers."""
+    return Finding(np.inf, message, broken=how)
 
 
 def compare(name: str, actual: Array, expected: Array, bound: Array) -> Finding:
@@ -85,6 +92,7 @@ def merged(findings: list[Finding]) -> Finding:
         failure=next((f.failure for f in findings if f.failure), None),
         elements=sum(f.elements for f in findings),
         vacuous=sum(f.vacuous for f in findings),
+        broken=next((f.broken for f in findings if f.broken), None),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +12,10 @@ import torch
 from hypothesis import strategies as st
 
 from .compare import Finding
-from .execution import Run, execute
-from .problems import DTYPES, Problem, Values, array
+from .execution import Mode, Run
+from .isolation.executors import Executor
+from .problems import DTYPES, Problem, Values
 from .profiles import REFERENCE_PRECISION, Ladder, Precision, Profile, default_profiles
-from .targets import Target
 from .values import Array
 
 
@@ -73,7 +73,7 @@ class Trial:
     """One case of an operation on a target in one dtype; what is computed is computed once."""
 
     operation: Operation
-    target: Target
+    executor: Executor
     case: Any
     dtype: str
     device: str
@@ -84,30 +84,60 @@ class Trial:
         return self.operation.build(self.case, DTYPES[self.dtype])
 
     @cached_property
+    def _asked(self) -> dict[Mode, Callable[[], Run]]:
+        return {}
+
+    def begin(self, modes: Sequence[Mode], profile: Profile | None) -> None:
+        """Asks for calls in several modes at once; computes meanwhile what is expected of them under a profile."""
+        self._ask(modes)
+        if profile is not None:
+            _ = self.expected, self.bound(profile)
+
+    def _ask(self, modes: Sequence[Mode]) -> None:
+        self._heard()
+        pending = cache(self.executor.submit(self.problem, self.dtype, self.device, modes))
+
+        def answer(place: int) -> Callable[[], Run]:
+            return lambda: pending()[place]
+
+        self._asked.update({mode: answer(place) for place, mode in enumerate(modes)})
+
+    def _heard(self) -> None:
+        """Takes what was asked for: an executor wants to be listened to before it is asked again."""
+        for answer in self._asked.values():
+            answer()
+
+    def run_as(self, mode: Mode) -> Run:
+        """The call of the target in one mode."""
+        if mode not in self._asked:
+            self._ask((mode,))
+        return self._asked[mode]()
+
+    @property
     def run(self) -> Run:
         """The call of the target that the checks judge."""
-        return execute(self.target, self.problem, self.dtype, self.device)
+        return self.run_as("plain")
 
-    @cached_property
+    @property
     def again(self) -> Run:
         """A second call with the same arguments."""
-        return execute(self.target, self.problem, self.dtype, self.device)
+        return self.run_as("again")
 
-    @cached_property
-    def outputs(self) -> dict[str, Array]:
-        """The outputs of the call as float64 arrays."""
-        return {name: array(output) for name, output in self.run.outputs.items()}
+    @property
+    def outputs(self) -> Mapping[str, Array]:
+        """The outputs of the call."""
+        return self.run.outputs
+
+    @property
+    def gradients(self) -> Mapping[str, Array]:
+        """The gradients of the call."""
+        return self.run.gradients
 
     @property
     def output(self) -> Array:
         """The output of an operation that has one."""
         (output,) = self.outputs.values()
         return output
-
-    @cached_property
-    def gradients(self) -> dict[str, Array]:
-        """The gradients of the call as float64 arrays."""
-        return {name: array(gradient) for name, gradient in self.run.gradients.items()}
 
     @cached_property
     def expected(self) -> Values:
@@ -128,16 +158,17 @@ class Trial:
         """The same for another call."""
         return allowance(self.operation, problem, profile, self.dtype)
 
-    def evaluate_all(self, problem: Problem) -> dict[str, Array] | None:
+    def evaluate_all(self, problem: Problem) -> Mapping[str, Array] | None:
         """The target's outputs for another call, or None where it refuses that call.
 
         Raises:
             OtherCallFailed: the target gives no well-formed outputs for it.
         """
-        run = execute(self.target, problem.without_gradient(), self.dtype, self.device)
+        self._heard()
+        (run,) = self.executor.submit(problem.without_gradient(), self.dtype, self.device, ("plain",))()
         if run.failure:
             raise OtherCallFailed(run.failure)
-        return None if run.refusal is not None else {name: array(output) for name, output in run.outputs.items()}
+        return None if run.refusal is not None else run.outputs
 
     def evaluate(self, problem: Problem) -> Array | None:
         """The same for an operation that has one output.
@@ -162,6 +193,8 @@ class Check:
         statement: the label of the proved statement that it tests, if it is one.
         bounded: whether the finding depends on the profile.
         severity: a `failure` decides the verdict; a `warning` states a convention of the implementation.
+        modes: how the call has to be made for it, besides the plain way.
+        meaning: what it means that it passes, in one sentence.
     """
 
     name: str
@@ -169,6 +202,8 @@ class Check:
     statement: str | None = None
     bounded: bool = True
     severity: Literal["failure", "warning"] = "failure"
+    modes: tuple[Mode, ...] = ()
+    meaning: str = ""
 
     @property
     def decides(self) -> bool:

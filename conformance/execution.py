@@ -1,19 +1,37 @@
-"""Execution: one call of the target, forward and backward, with what came back or what went wrong."""
+"""Execution: one call of the target, forward and backward, as arrays of what came back or words for what went wrong.
+
+It happens in the process in which the target lives. What is judged there is only what cannot be seen elsewhere:
+version counters, shared memory, what the target replaced. Everything else goes back as numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from .problems import DTYPES, OUTPUT, Problem, shown, tensor
+from .memory import aliases, guarded, halve_in_place, poison_free_memory, uninitialised_memory_is_nan
+from .operator_count import operators_run
+from .problems import DTYPES, OUTPUT, AnyArray, Problem, array, shown, tensor
+from .surroundings import Surroundings
 from .targets import Target
+from .values import Array
 
-# Freed blocks of NaN per output: an allocator tends to hand back what was freed last.
-_POISONED_BLOCKS = 2
+Mode = Literal["plain", "again", "poisoned", "unwritten", "guarded", "counted"]
+"""How a call is made.
+
+plain: as anybody calls it.
+again: the same with new tensors, then a second backward pass, then a call with other numbers in the same memory.
+unwritten: what the target allocates without writing to it is NaN.
+guarded: NaN on both sides of every input.
+poisoned: both.
+counted: twice without gradient, with other numbers than before, counting the operators of PyTorch that are called.
+"""
+
+Broken = Literal["raised", "malformed", "ended", "silent"]
 
 
 @dataclass(frozen=True)
@@ -21,22 +39,37 @@ class Run:
     """What one call gave.
 
     `failure` says what was wrong with an output, `gradient_failure` what was wrong with a gradient; where either is
-    set, the tensors it concerns may be missing. `refusal` says instead that the target does not take such a call.
+    set, the arrays it concerns may be missing. `refusal` says instead that the target does not take such a call.
+
+    Attributes:
+        outputs: by name, as float64: all of them or, where the call failed or was refused, none.
+        gradients: by input, as float64.
+        refusal: the NotImplementedError that the call or its backward pass raised: nothing is wrong.
+        broken: in what way `failure` or `gradient_failure` came about: an exception, a result that is no such tensor,
+            the end of the process, or no answer in time.
+        error: the name of the type of what the call raised.
+        given: inputs and cotangents after the call.
+        written: version counters before and after, of what was given and written to.
+        notices: what was seen besides, by subject.
+        second_gradients: those of a second backward pass through the same graph, or `second_failure`.
+        reused: the outputs of a call with half of every real number, in the same memory as the first.
+        operators: how many operators a call dispatched, and a second one with the same numbers.
     """
 
-    inputs: Mapping[str, torch.Tensor]
-    cotangents: Mapping[str, torch.Tensor]
-    versions: Mapping[str, int]
-    """Version counters of inputs and cotangents before the call."""
-    outputs: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    """All of them or, where the call failed or was refused, none."""
-    gradients: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    outputs: Mapping[str, Array] = field(default_factory=dict)
+    gradients: Mapping[str, Array] = field(default_factory=dict)
     failure: str | None = None
     gradient_failure: str | None = None
     refusal: str | None = None
-    """The NotImplementedError that the call or its backward pass raised: nothing was computed, and nothing is wrong."""
-    error: Exception | None = None
-    """What the target raised."""
+    broken: Broken | None = None
+    error: str | None = None
+    given: Mapping[str, AnyArray] = field(default_factory=dict)
+    written: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    notices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    second_gradients: Mapping[str, Array] = field(default_factory=dict)
+    second_failure: str | None = None
+    reused: Mapping[str, Array] = field(default_factory=dict)
+    operators: tuple[int, int] | None = None
 
     @property
     def complete(self) -> bool:
@@ -44,15 +77,10 @@ class Run:
         return self.failure is None and self.gradient_failure is None and self.refusal is None
 
     @property
-    def results(self) -> dict[str, torch.Tensor]:
+    def results(self) -> dict[str, Array]:
         """Outputs and gradients by name."""
         outputs = {shown(name): output for name, output in self.outputs.items()}
         return outputs | {f"gradient of {name}": gradient for name, gradient in self.gradients.items()}
-
-    @property
-    def given(self) -> dict[str, torch.Tensor]:
-        """Everything that the target was handed, and must not write to."""
-        return dict(self.inputs) | {cotangent_name(name): x for name, x in self.cotangents.items()}
 
 
 def cotangent_name(output: str) -> str:
@@ -60,77 +88,161 @@ def cotangent_name(output: str) -> str:
     return "cotangent" if output == OUTPUT else f"cotangent of {output}"
 
 
-def execute(target: Target, problem: Problem, dtype: str, device: str) -> Run:
+def execute(
+    target: Target, problem: Problem, dtype: str, device: str, mode: Mode = "plain", around: Surroundings | None = None
+) -> Run:
     """Calls the target with fresh tensors and, where an input requires grad, runs its backward pass.
 
-    An exception that the target raises is a failure of the run, never of the caller; NotImplementedError is how a
-    target refuses a call that it does not support.
+    Whatever the target raises is a failure of the run, never of the caller; NotImplementedError is how a target
+    refuses a call that it does not support.
+
+    Args:
+        around: what was there before the target was loaded; what differs from it is noticed.
     """
-    element = DTYPES[dtype]
-    inputs = {name: tensor(x, problem.layouts[name], element, device) for name, x in problem.arrays.items()}
-    for name in problem.requires_grad:
-        inputs[name].requires_grad_()
-    cotangents = {
-        name: tensor(x, problem.cotangent_layouts[name], element, device) for name, x in problem.cotangents.items()
-    }
-    versions = {name: x._version for name, x in Run(inputs, cotangents, {}).given.items()}
-    _poison_free_memory([*cotangents.values(), *(inputs[name] for name in problem.requires_grad)])
-
-    arguments = inputs | dict(problem.options)
-    keywords = {name: x for name, x in arguments.items() if name not in problem.positional}
-
-    def run(**results: Any) -> Run:
-        return Run(inputs, cotangents, versions, **results)
-
-    try:
-        result = target(*(arguments[name] for name in problem.positional), **keywords)
-    except NotImplementedError as error:
-        return run(refusal=_shown(error), error=error)
-    except Exception as error:
-        return run(failure=f"raised {_shown(error)}", error=error)
-    outputs = _outputs(result, cotangents)
-    if isinstance(outputs, str):
-        return run(failure=f"returned {outputs}")
-    if not problem.requires_grad:
-        return run(outputs=outputs)
-    return run(outputs=outputs, **_backward(problem, inputs, outputs, cotangents))
+    if mode == "counted":
+        return _Call(target, problem.without_gradient(), dtype, device, guard=False).counted()
+    call = _Call(target, problem, dtype, device, guard=mode in ("poisoned", "guarded"))
+    with ExitStack() as stack:
+        if mode in ("poisoned", "unwritten"):
+            stack.enter_context(uninitialised_memory_is_nan())
+        else:
+            call.poison()
+        found = call.forward()
+        if isinstance(found, Run):
+            return found
+        results = call.backward(found, keep_graph=mode == "again")
+    notices = {"aliases": aliases(found, call.given)}
+    if around is not None:
+        notices["surroundings"] = around.changed()
+    run = call.result(found, results, {name: what for name, what in notices.items() if what})
+    if mode != "again" or not run.complete:
+        return run
+    return call.repeated(run, found)
 
 
-def _backward(
-    problem: Problem,
-    inputs: Mapping[str, torch.Tensor],
-    outputs: Mapping[str, torch.Tensor],
-    cotangents: Mapping[str, torch.Tensor],
-) -> dict[str, Any]:
-    """The gradients, or what was wrong with them."""
-    # Without an element in an output or in an argument nothing depends on anything: autograd may leave gradients out.
-    empty = not all(x.numel() for x in (*outputs.values(), *inputs.values()))
-    unreached = set(problem.requires_grad) if empty else problem.unreached
-    pulled_back = [name for name in problem.differentiated if outputs[name].requires_grad]
-    if not pulled_back:
-        if unreached >= set(problem.requires_grad):
-            return {"gradients": {name: torch.zeros_like(inputs[name]) for name in problem.requires_grad}}
-        return {"gradient_failure": f"no gradient, although {_listed(problem)} requires grad"}
-    try:
-        found = torch.autograd.grad(
-            [outputs[name] for name in pulled_back],
-            [inputs[name] for name in problem.requires_grad],
-            [cotangents[name] for name in pulled_back],
-            allow_unused=True,
+class _Call:
+    """One call: the tensors of a problem, and the target that takes them."""
+
+    def __init__(self, target: Target, problem: Problem, dtype: str, device: str, *, guard: bool) -> None:
+        element = DTYPES[dtype]
+        self.target, self.problem = target, problem
+        made = {name: tensor(x, problem.layouts[name], element, device) for name, x in problem.arrays.items()}
+        cotangents = {
+            name: tensor(x, problem.cotangent_layouts[name], element, device) for name, x in problem.cotangents.items()
+        }
+        self.inputs = {name: guarded(x) for name, x in made.items()} if guard else made
+        self.cotangents = {name: guarded(x) for name, x in cotangents.items()} if guard else cotangents
+        for name in problem.requires_grad:
+            self.inputs[name].requires_grad_()
+        self.given = dict(self.inputs) | {cotangent_name(name): x for name, x in self.cotangents.items()}
+        self.versions = {name: x._version for name, x in self.given.items()}
+
+    def poison(self) -> None:
+        """Leaves NaN in memory of the sizes that the target is about to ask for."""
+        poison_free_memory([*self.cotangents.values(), *(self.inputs[name] for name in self.problem.requires_grad)])
+
+    def forward(self) -> dict[str, torch.Tensor] | Run:
+        """The outputs by name, or the run that ends here."""
+        arguments = self.inputs | dict(self.problem.options)
+        positional = self.problem.positional
+        keywords = {name: x for name, x in arguments.items() if name not in positional}
+        try:
+            result = self.target(*(arguments[name] for name in positional), **keywords)
+        except NotImplementedError as error:
+            return Run(refusal=_shown(error), error=_kind(error))
+        except BaseException as error:
+            return Run(failure=f"raised {_shown(error)}", broken="raised", error=_kind(error))
+        outputs = _outputs(result, self.cotangents)
+        if isinstance(outputs, str):
+            return Run(failure=f"returned {outputs}", broken="malformed")
+        return outputs
+
+    def backward(self, outputs: Mapping[str, torch.Tensor], *, keep_graph: bool = False) -> dict[str, Any]:
+        """The gradients, or what was wrong with them."""
+        problem, inputs = self.problem, self.inputs
+        if not problem.requires_grad:
+            return {}
+        # Without an element in an output or in an argument nothing depends on anything: gradients may be left out.
+        empty = not all(x.numel() for x in (*outputs.values(), *inputs.values()))
+        unreached = set(problem.requires_grad) if empty else problem.unreached
+        pulled_back = [name for name in problem.differentiated if outputs[name].requires_grad]
+        if not pulled_back:
+            if unreached >= set(problem.requires_grad):
+                return {"gradients": {name: torch.zeros_like(inputs[name]) for name in problem.requires_grad}}
+            listed = ", ".join(problem.requires_grad)
+            return {"gradient_failure": f"no gradient, although {listed} requires grad", "broken": "malformed"}
+        try:
+            found = torch.autograd.grad(
+                [outputs[name] for name in pulled_back],
+                [inputs[name] for name in problem.requires_grad],
+                [self.cotangents[name] for name in pulled_back],
+                allow_unused=True,
+                retain_graph=keep_graph,
+            )
+        except NotImplementedError as error:
+            return {"refusal": f"in the backward pass, {_shown(error)}", "error": _kind(error)}
+        except BaseException as error:
+            return {"gradient_failure": f"the backward pass raised {_shown(error)}", "broken": "raised"}
+        gradients: dict[str, torch.Tensor] = {}
+        for name, gradient in zip(problem.requires_grad, found, strict=True):
+            if gradient is None and name in unreached:
+                gradient = torch.zeros_like(inputs[name])
+            malformed = "None" if gradient is None else _malformed(gradient, inputs[name])
+            if malformed:
+                return {"gradient_failure": f"the gradient of {name} is {malformed}", "broken": "malformed"}
+            gradients[name] = gradient
+        return {"gradients": gradients}
+
+    def result(
+        self, outputs: Mapping[str, torch.Tensor], backward: Mapping[str, Any], notices: Mapping[str, tuple[str, ...]]
+    ) -> Run:
+        """The run of outputs and of what the backward pass gave, as numbers."""
+        moved = {name: (self.versions[name], x._version) for name, x in self.given.items()}
+        rest = {name: what for name, what in backward.items() if name != "gradients"}
+        return Run(
+            outputs=_numbers(outputs),
+            gradients=_numbers(backward.get("gradients", {})),
+            given=_numbers(self.given),
+            written={name: (before, after) for name, (before, after) in moved.items() if before != after},
+            notices=notices,
+            **rest,
         )
-    except NotImplementedError as error:
-        return {"refusal": f"in the backward pass, {_shown(error)}", "error": error}
-    except Exception as error:
-        return {"gradient_failure": f"the backward pass raised {_shown(error)}"}
-    gradients: dict[str, torch.Tensor] = {}
-    for name, gradient in zip(problem.requires_grad, found, strict=True):
-        if gradient is None and name in unreached:
-            gradient = torch.zeros_like(inputs[name])
-        malformed = "None" if gradient is None else _malformed(gradient, inputs[name])
-        if malformed:
-            return {"gradient_failure": f"the gradient of {name} is {malformed}"}
-        gradients[name] = gradient
-    return {"gradients": gradients}
+
+    def repeated(self, run: Run, outputs: Mapping[str, torch.Tensor]) -> Run:
+        """The run, with what a second backward pass gives and a call with other numbers in the same memory."""
+        more: dict[str, Any] = {}
+        if self.problem.requires_grad:
+            second = self.backward(outputs)
+            failure = second.get("gradient_failure") or second.get("refusal")
+            more = {"second_failure": failure, "second_gradients": _numbers(second.get("gradients", {}))}
+        with torch.no_grad():
+            for x in self.inputs.values():
+                halve_in_place(x)
+            found = self.forward()
+        if not isinstance(found, Run):
+            more["reused"] = _numbers(found)
+        return Run(**{**run.__dict__, **more})
+
+    def counted(self) -> Run:
+        """A run with nothing but the numbers of operators of two equal calls, of half of every real number."""
+        counts: list[int] = []
+        kept: list[object] = []  # so that the second call cannot use the memory of the first one's output
+        with torch.no_grad():
+            for x in self.inputs.values():
+                halve_in_place(x)
+            for _ in range(2):
+                with operators_run() as count:
+                    found = self.forward()
+                if isinstance(found, Run):
+                    return found
+                counts.append(count())
+                kept.append(found)
+        return Run(operators=(counts[0], counts[1]))
+
+
+def _numbers(tensors: Mapping[str, torch.Tensor]) -> dict[str, Array]:
+    # A copy: what is written to the tensor later on does not change what was seen.
+    return {name: array(x).copy() for name, x in tensors.items()}
 
 
 def _outputs(result: object, like: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor] | str:
@@ -151,23 +263,13 @@ def _outputs(result: object, like: Mapping[str, torch.Tensor]) -> dict[str, torc
     return outputs
 
 
-@contextmanager
-def uninitialised_memory_is_nan() -> Iterator[None]:
-    """PyTorch fills what `torch.empty` and its relatives return with NaN."""
-    enabled = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    # The fill is part of the deterministic mode; operations without a deterministic form go on as they are.
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
-
-
 def _malformed(x: object, like: torch.Tensor) -> str | None:
     """What is wrong with the kind, shape, dtype or device of a result that should be like `like`."""
     if not isinstance(x, torch.Tensor):
         return f"a {type(x).__name__} instead of a tensor"
+    if type(x) not in (torch.Tensor, torch.nn.Parameter):
+        # What a subclass holds may not have been computed yet, or may be another thing at each look.
+        return f"a {type(x).__name__}, a subclass that may compute later, instead of a plain tensor"
     for what in ("shape", "dtype", "device"):
         got, wanted = getattr(x, what), getattr(like, what)
         if got != wanted:
@@ -176,18 +278,10 @@ def _malformed(x: object, like: torch.Tensor) -> str | None:
     return None
 
 
-def _poison_free_memory(like: list[torch.Tensor]) -> None:
-    blocks = [
-        torch.full(x.shape, float("nan"), dtype=x.dtype, device=x.device)
-        for x in like
-        if x.is_floating_point()
-        for _ in range(_POISONED_BLOCKS)
-    ]
-    del blocks
-
-
-def _listed(problem: Problem) -> str:
-    return ", ".join(problem.requires_grad)
+def _kind(error: BaseException) -> str:
+    """The type of an error, with what tells a missing kernel for a dtype from any other RuntimeError of PyTorch."""
+    missing_kernel = isinstance(error, RuntimeError) and "not implemented for" in str(error)
+    return "MissingKernel" if missing_kernel else type(error).__name__
 
 
 def _shown(error: BaseException) -> str:

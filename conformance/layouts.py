@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
+from .memory import poison_for
 from .values import AnyArray
 
 Layout = Callable[[torch.Tensor], torch.Tensor]
@@ -60,9 +61,7 @@ def _expanded(x: torch.Tensor) -> torch.Tensor:
 
 
 def _poisoned(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-    # A position far out of every range, where there is no NaN: reading there raises, or reaches foreign memory.
-    poison = float("nan") if like.is_floating_point() else like.dtype == torch.bool or torch.iinfo(like.dtype).max
-    return torch.full(shape, poison, dtype=like.dtype, device=like.device)
+    return torch.full(shape, poison_for(like.dtype), dtype=like.dtype, device=like.device)
 
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(

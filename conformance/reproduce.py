@@ -34,10 +34,9 @@ def reproduction(target: str, check: Check, failed: FailedTrial) -> str:
     comments = [where, *(failed.finding.failure or "").splitlines()]
     if check.statement is not None:
         comments.append(f"The law is statement {check.statement}.")
-    run = trial.run
-    # A loss that one of the inputs does not reach is left to `recheck`.
-    comparable = run.gradient_failure is None and (run.failure is None or run.error is not None)
-    comparable = comparable and not (check.name == GRADIENT and trial.problem.unreached)
+    # A loss that one of the inputs does not reach is left to `recheck`, and so is a result that is no such tensor.
+    comparable = failed.finding.broken != "malformed"
+    comparable = comparable and not (check.name == GRADIENT and (trial.problem.unreached or failed.finding.broken))
     if check.name == FORWARD and comparable:
         body = _comparison(target, failed, trial.problem.without_gradient())
     elif check.name == GRADIENT and comparable:

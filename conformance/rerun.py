@@ -7,8 +7,10 @@ from typing import Any
 from .checks import checks_of
 from .compare import Finding
 from .contracts import Trial
+from .isolation.executors import InProcess
 from .operations import find_operation
 from .profiles import find_profile
+from .surroundings import Surroundings
 from .targets import UsageError, load_target
 
 
@@ -21,8 +23,9 @@ def recheck(
         UsageError: one of the names is not known, or the target cannot be loaded.
     """
     contract = find_operation(operation)
+    around = Surroundings()
     for candidate in checks_of(contract):
         if candidate.name == check:
-            trial = Trial(contract, load_target(target), case, dtype, device)
+            trial = Trial(contract, InProcess(load_target(target), around), case, dtype, device)
             return candidate.apply(trial, find_profile(profile, dtype, device, contract.profiles))
     raise UsageError(f"check {check!r} is not one of {operation}")

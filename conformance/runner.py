@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from .cases import case_code
 from .checks import checks_of
 from .contracts import Check, Operation
-from .execution import execute
+from .execution import Run
+from .isolation.executors import Executor, InWorker
+from .isolation.start import executor_for
+from .journal import Journal
+from .judging import Judge
 from .operations import find_operation
 from .problems import DTYPES
 from .profiles import Profile
-from .reproduce import reproduction
-from .search import Search, Tally
-from .targets import Target, UsageError, check_signature, load_target, target_name
-from .verdict import Acceptance, CheckResult, Failure, ProfileUse, Status, Verdict
+from .results import acceptance_of, not_run, profile_use, result_of
+from .search import Search
+from .targets import Target, UsageError, target_name
+from .verdict import Acceptance, CheckResult, ProfileUse, Verdict
 
 # Cases per dtype: more than two thousand in every dtype, within a minute or two on one core.
 DEFAULT_EXAMPLES = 2100
@@ -38,6 +44,11 @@ def conform(
     only: Sequence[str] | None = None,
     profile: str | None = None,
     fail_fast: bool = False,
+    budget: float | None = None,
+    isolate: bool = True,
+    call_limit: float | None = None,
+    journal: Path | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Holds `target` to the reference, the error bound and the laws of `operation`.
@@ -53,6 +64,11 @@ def conform(
         only: names of checks; all of them by default.
         profile: the loosest precision profile allowed, by name; the loosest default of each dtype if not given.
         fail_fast: end a dtype at the first check that fails, once its case has been made small.
+        budget: seconds after which no further case is drawn, shared out evenly among the dtypes.
+        isolate: call the target in a process of its own, which may crash or hang. Without, it is called in this one.
+        call_limit: seconds that one call may take; a minute by default, and more for the first one.
+        journal: the file in which what comes is written down.
+        resume: go on with the run of which `journal` holds a part.
         progress: called with a dtype, the number of its cases done, and their total.
 
     Returns:
@@ -62,38 +78,55 @@ def conform(
         UsageError: an argument is not what it should be; the message quotes it and says what would be right.
     """
     contract = find_operation(operation) if isinstance(operation, str) else operation
-    function = load_target(target) if isinstance(target, str) else target
     shown = target if isinstance(target, str) else target_name(target)
     checks = _chosen_checks(contract, only)
     names = _chosen_dtypes(dtypes)
     _check_device(device)
     if examples < 1:
         raise UsageError(f"examples {examples}: at least 1 case is needed")
-    check_signature(function, shown, *contract.signature)
+    for name, seconds in (("budget", budget), ("call limit", call_limit)):
+        if seconds is not None and not seconds > 0:
+            raise UsageError(f"{name} {seconds:g}: it is a positive number of seconds")
     ladders = _ladders(contract, names, device, profile)
-
-    with warnings.catch_warnings():
+    results: list[CheckResult] = []
+    profiles: dict[str, ProfileUse] = {}
+    acceptance: dict[str, Acceptance] = {}
+    executing = executor_for(target, shown, contract.signature, device, isolate=isolate, call_limit=call_limit)
+    with warnings.catch_warnings(), executing as executor:
         # What an implementation warns of is not what it is judged by.
         warnings.simplefilter("ignore")
-        unsupported = {dtype: _dtype_error(contract, function, dtype, device) for dtype in names}
+        request = {
+            "operation": contract.name,
+            "target": shown,
+            "source": executor.source if isinstance(executor, InWorker) else None,
+            "device": device,
+            "dtypes": names,
+            "examples": examples,
+            "seed": seed,
+            "checks": [check.name for check in checks],
+            "profile": profile,
+            "fail_fast": fail_fast,
+            "budget": budget,
+            "versions": _versions(),
+        }
+        unsupported = {dtype: _unsupported(contract, executor, dtype, device) for dtype in names}
         _check_first_calls(shown, unsupported)
-        results: list[CheckResult] = []
-        profiles: dict[str, ProfileUse] = {}
-        acceptance: dict[str, Acceptance] = {}
-        for dtype in names:
-            if error := unsupported[dtype]:
-                results += _not_run(checks, dtype, f"{type(error).__name__}: {error}")
-                continue
-            search = Search(contract, function, dtype, device, ladders[dtype], checks)
-            report = None if progress is None else _reporter(progress, dtype, examples)
-            search.run(examples, seed, report, fail_fast=fail_fast)
-            acceptance[dtype] = Acceptance(search.done, search.refused, search.first_refusal)
-            if not search.done:
-                reason = f"the target refused all {search.refused} cases drawn; the first: {search.first_refusal}"
-                results += _not_run(checks, dtype, reason)
-                continue
-            results += [_result(search.tallies[check.name], dtype, shown) for check in checks]
-            profiles[dtype] = _profile_use(search)
+        with _written(journal, request, resume=resume) as written:
+            for place, dtype in enumerate(names):
+                if refused := unsupported[dtype]:
+                    results += not_run(checks, dtype, (refused.failure or "").removeprefix("raised "))
+                    continue
+                search = Search(Judge(contract, executor, dtype, device, ladders[dtype]), checks, written)
+                report = None if progress is None else _reporter(progress, dtype, examples)
+                until = None if budget is None else _share(budget, written.spent, len(names) - place)
+                search.run(examples, seed, report, fail_fast=fail_fast, until=until)
+                acceptance[dtype] = acceptance_of(search)
+                if not search.done:
+                    reason = f"the target refused all {search.refused} cases drawn; the first: {search.first_refusal}"
+                    results += not_run(checks, dtype, reason)
+                    continue
+                results += [result_of(search.tallies[check.name], dtype, shown) for check in checks]
+                profiles[dtype] = profile_use(search)
     return Verdict(
         operation=contract.name,
         target=shown,
@@ -107,6 +140,23 @@ def conform(
         seed=seed,
         versions=_versions(),
     )
+
+
+@contextmanager
+def _written(path: Path | None, request: Mapping[str, Any], *, resume: bool) -> Iterator[Journal]:
+    """The journal of a run."""
+    if resume and path is None:
+        raise UsageError("to go on with a run, its journal is needed")
+    journal = Journal.resumed(path, request) if resume and path is not None else Journal(path, request)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def _share(budget: float, spent: float, dtypes_left: int) -> float:
+    """The seconds of the run at which a dtype has had its part of what is left."""
+    return spent + (budget - spent) / dtypes_left
 
 
 def _chosen_checks(operation: Operation, only: Sequence[str] | None) -> tuple[Check, ...]:
@@ -157,72 +207,26 @@ def _ladders(
     }
 
 
-def _dtype_error(operation: Operation, target: Target, dtype: str, device: str) -> Exception | None:
-    """What the target raises for the smallest case if that says that it does not take the dtype.
+def _unsupported(operation: Operation, executor: Executor, dtype: str, device: str) -> Run | None:
+    """The call of the smallest case if it says that the target does not take the dtype.
 
     Any other NotImplementedError may be about this very case: the search finds out.
     """
     problem = operation.build(operation.smallest, DTYPES[dtype]).without_gradient()
-    error = execute(target, problem, dtype, device).error
-    # PyTorch's wording for an operator without a kernel for a dtype.
-    missing_kernel = isinstance(error, RuntimeError) and "not implemented for" in str(error)
-    return error if isinstance(error, TypeError) or missing_kernel else None
+    (run,) = executor.submit(problem, dtype, device, ("plain",))()
+    return run if run.error in ("TypeError", "MissingKernel") else None
 
 
-def _not_run(checks: Sequence[Check], dtype: str, reason: str) -> list[CheckResult]:
-    return [
-        CheckResult(check.name, dtype, "not run", check.decides, statement=check.statement, reason=reason)
-        for check in checks
-    ]
-
-
-def _check_first_calls(shown: str, unsupported: dict[str, Exception | None]) -> None:
+def _check_first_calls(shown: str, unsupported: Mapping[str, Run | None]) -> None:
     """A TypeError in every dtype is not about the dtype, but about the arguments."""
-    errors = list(unsupported.values())
-    if errors and all(isinstance(error, TypeError) for error in errors):
-        raise UsageError(f"target {shown!r} does not take the arguments of its calling convention: {errors[0]}")
+    runs = list(unsupported.values())
+    if runs and all(run is not None and run.error == "TypeError" for run in runs):
+        said = (runs[0].failure or "").removeprefix("raised TypeError: ") if runs[0] is not None else ""
+        raise UsageError(f"target {shown!r} does not take the arguments of its calling convention: {said}")
 
 
 def _reporter(progress: Progress, dtype: str, examples: int) -> Callable[[int], None]:
     return lambda done: progress(dtype, done, examples)
-
-
-def _result(tally: Tally, dtype: str, target: str) -> CheckResult:
-    check, found = tally.check, tally.failure
-    failure = None
-    if found is not None:
-        code = reproduction(target, check, found)
-        failure = Failure(found.finding.failure or "", case_code(found.trial.case), code)
-    vacuous = tally.vacuous / tally.elements if tally.elements else 0.0
-    reason = None
-    status: Status
-    if failure is not None:
-        status = "failed" if check.decides else "warning"
-    elif tally.cases == 0:
-        status, reason = "not run", "no case that was drawn applies to it"
-    elif vacuous == 1.0:
-        status, reason = "not run", "every bound is infinite: the declared formats overflow"
-    else:
-        status = "passed"
-    return CheckResult(
-        name=check.name,
-        dtype=dtype,
-        status=status,
-        decides=check.decides,
-        worst=tally.worst if check.bounded else None,
-        cases=tally.cases,
-        vacuous=vacuous,
-        statement=check.statement,
-        reason=reason,
-        failure=failure,
-    )
-
-
-def _profile_use(search: Search) -> ProfileUse:
-    broken = any(t.failure is not None and t.check.bounded for t in search.tallies.values())
-    held_to, reached = search.ladder[-1], search.ladder[search.rung]
-    met = None if broken else reached.name
-    return ProfileUse(held_to.name, met, held_to.description if broken else reached.description)
 
 
 def _versions() -> dict[str, str]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import hypothesis
 from hypothesis.errors import Flaky
 
+from .cases import case_code
 from .compare import Finding
-from .contracts import Check, FailedTrial, Operation, Trial
-from .profiles import Profile
-from .targets import Target
+from .contracts import Check, FailedTrial
+from .journal import Journal
+from .judging import Judge, Judged, Judgement
 
 # Calls spent on making one failing case smaller: enough to reach a case of a few numbers from most cases.
 _SHRINK_CALLS = 400
@@ -23,6 +24,12 @@ _REFUSED_FROM_THE_START = 300
 _DRAWS_PER_CASE = 20
 # Each further search starts from another seed, far from those that users choose.
 _SEED_STEP = 1_000_003
+# What a target may cost in one dtype before the search gives up on it: the end of a process costs another start, and a
+# hang its limit.
+_PATIENCE = 40
+_COSTS = {"ended": 1, "silent": 8}
+# Sizes and shares kept of a check, for a plot.
+_SIZES = 400
 
 
 class _CheckFailed(Exception):
@@ -40,7 +47,12 @@ class _Enough(BaseException):
 
 @dataclass
 class Tally:
-    """What one check has seen so far in one dtype."""
+    """What one check has seen so far in one dtype.
+
+    Attributes:
+        worst: the largest share of the bound used, each case under the tightest profile that it met.
+        sizes: numbers in the outputs of a case, and the share of the bound used there, for the first cases.
+    """
 
     check: Check
     cases: int = 0
@@ -48,13 +60,16 @@ class Tally:
     elements: int = 0
     vacuous: int = 0
     failure: FailedTrial | None = None
+    sizes: list[tuple[int, float]] = field(default_factory=list)
 
-    def count(self, finding: Finding) -> None:
+    def count(self, finding: Finding, elements: int) -> None:
         """Adds the finding of one more case."""
         self.cases += 1
         self.worst = max(self.worst, finding.share)
         self.elements += finding.elements
         self.vacuous += finding.vacuous
+        if len(self.sizes) < _SIZES and self.check.bounded:
+            self.sizes.append((elements, finding.share))
 
 
 class Search:
@@ -64,36 +79,45 @@ class Search:
     The rung only moves up, so that what was met on a lower one was met on every later one: profiles nest.
     """
 
-    def __init__(
-        self,
-        operation: Operation,
-        target: Target,
-        dtype: str,
-        device: str,
-        ladder: Sequence[Profile],
-        checks: Sequence[Check],
-    ) -> None:
-        self.ladder = ladder
+    def __init__(self, judge: Judge, checks: Sequence[Check], journal: Journal | None = None) -> None:
+        self.ladder = judge.ladder
         self.rung = 0
+        self.missed_by = 0.0
+        """By how much the profile below the rung was missed: the largest share of its bound."""
         self.done = 0
         """Cases that the target accepted."""
         self.refused = 0
         self.first_refusal: str | None = None
+        self.cost = 0
+        """Of the processes that the target has ended."""
+        self.out_of_time = False
         self.tallies = {check.name: Tally(check) for check in checks}
-        self._operation, self._target, self._dtype, self._device = operation, target, dtype, device
+        self._judge, self._journal = judge, journal or Journal()
         self._active = list(checks)
         self._focus: Check | None = None
         self._calls_in_focus = 0
-        self._found: FailedTrial | None = None
+        self._found: tuple[Any, Judged] | None = None
         self._limit = 0
+        self._until: float | None = None
         self._report: Callable[[int], None] | None = None
 
-    def run(self, examples: int, seed: int, report: Callable[[int], None] | None, *, fail_fast: bool = False) -> None:
+    def run(
+        self,
+        examples: int,
+        seed: int,
+        report: Callable[[int], None] | None,
+        *,
+        fail_fast: bool = False,
+        until: float | None = None,
+    ) -> None:
         """Tries cases until the target has accepted `examples` of them, or has refused too many.
 
         A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set.
+
+        Args:
+            until: seconds of the whole run after which no further case is drawn.
         """
-        self._report = report
+        self._report, self._until = report, until
         self._limit = _DRAWS_PER_CASE * examples
         attempt = 0
         while self._active and self.done < examples and not self._gives_up():
@@ -112,8 +136,14 @@ class Search:
         """Cases drawn so far, accepted or refused."""
         return self.done + self.refused
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether the target has ended so many processes that no further case was tried."""
+        return self.cost >= _PATIENCE
+
     def _gives_up(self) -> bool:
-        return self.drawn >= (self._limit if self.done else _REFUSED_FROM_THE_START)
+        refused = self.drawn >= (self._limit if self.done else _REFUSED_FROM_THE_START)
+        return refused or self.gave_up or self.out_of_time
 
     def _search(self, examples: int, seed: int) -> None:
         @hypothesis.seed(seed)
@@ -127,7 +157,7 @@ class Search:
             verbosity=hypothesis.Verbosity.quiet,
             print_blob=False,
         )
-        @hypothesis.given(self._operation.cases())
+        @hypothesis.given(self._judge.operation.cases())
         def example(case: Any) -> None:
             self._examine(case)
 
@@ -135,64 +165,71 @@ class Search:
         with contextlib.suppress(_CheckFailed, _Enough, Flaky):
             example()
 
+    def _judged(self, case: Any, checks: Sequence[Check], *, all_of_them: bool = False) -> Judgement:
+        """What the journal says of the case, or what it gives now."""
+        key = f"{self._judge.dtype} {case_code(case)}"
+        judgement = self._journal.read(key)
+        if judgement is None:
+            judgement = self._judge.judge(case, checks, self.rung, all_of_them=all_of_them)
+            self._journal.write(key, judgement)
+        self.cost += 0 if judgement.ended is None else _COSTS[judgement.ended]
+        return judgement
+
     def _examine(self, case: Any) -> None:
-        trial = Trial(self._operation, self._target, case, self._dtype, self._device)
         if self._focus is not None:
             self._calls_in_focus += 1
-            if self._calls_in_focus > _SHRINK_CALLS:
+            if self._calls_in_focus > _SHRINK_CALLS or self.gave_up:
                 raise _Enough
-            if trial.run.refusal is not None:
-                return
-            failed = self._judge(self._focus, trial)
-            if isinstance(failed, FailedTrial):
-                self._found = failed
+            judgement = self._judged(case, [self._focus])
+            if judgement.judged and _failed(judgement.judged[0]):
+                self._found = (case, judgement.judged[0])
                 _fail()
             return
-        if trial.run.refusal is not None:
+        if self._gives_up():
+            raise _Enough
+        judgement = self._judged(case, self._active)
+        if judgement.refusal is not None:
             self.refused += 1
-            self.first_refusal = self.first_refusal or trial.run.refusal
-            if self._gives_up():
-                raise _Enough
+            self.first_refusal = self.first_refusal or judgement.refusal
             return
         self.done += 1
-        for check in self._active:
-            judged = self._judge(check, trial)
-            if judged is None:
+        for judged in judgement.judged:
+            if judged.finding is None:
                 continue
-            tally = self.tallies[check.name]
-            if isinstance(judged, FailedTrial):
-                tally.count(judged.finding)
-                self._focus, self._found, self._calls_in_focus = check, judged, 0
+            tally = self.tallies[judged.check]
+            tally.count(judged.finding, judgement.elements)
+            if _failed(judged):
+                self._focus, self._found, self._calls_in_focus = tally.check, (case, judged), 0
                 _fail()
-            tally.count(judged)
+            self._climb(judged)
         if self._report is not None:
             self._report(self.done)
+        self.out_of_time = self._until is not None and self._journal.spent > self._until
 
-    def _judge(self, check: Check, trial: Trial) -> Finding | FailedTrial | None:
-        """The finding under the tightest profile that passes from the present rung on, or the last one's failure."""
-        finding: Finding | None = None
-        for rung in range(self.rung, len(self.ladder)):
-            finding = check.apply(trial, self.ladder[rung])
-            if finding is None:
-                return None
-            if finding.failure is None:
-                self.rung = rung
-                return finding
-            if not check.bounded:
-                break
-        assert finding is not None
-        return FailedTrial(trial, self.ladder[-1], finding)
+    def _climb(self, judged: Judged) -> None:
+        """Moves up to the profile that a case has met."""
+        if judged.rung > self.rung:
+            self.rung, self.missed_by = judged.rung, 0.0
+        if judged.missed is not None and judged.rung == self.rung:
+            self.missed_by = max(self.missed_by, judged.missed)
 
     def _settle(self) -> None:
         """Records the shrunk failure, for every check that fails in that very case, and sets those checks aside."""
         assert self._focus is not None
         assert self._found is not None
-        found = self._found
-        for check in list(self._active):
-            judged = found if check is self._focus else self._judge(check, found.trial)
-            if isinstance(judged, FailedTrial):
-                self.tallies[check.name].failure = judged
-                self.tallies[check.name].cases += check is not self._focus
-                self.tallies[check.name].worst = max(self.tallies[check.name].worst, judged.finding.share)
-                self._active.remove(check)
+        focus, (case, found) = self._focus, self._found
+        others = [check for check in self._active if check is not focus]
+        judgement = self._judged(case, others, all_of_them=True)
+        for judged in (found, *judgement.judged):
+            if judged.finding is None or not _failed(judged):
+                continue
+            tally = self.tallies[judged.check]
+            tally.failure = FailedTrial(self._judge.trial(case), self.ladder[-1], judged.finding)
+            tally.cases += judged is not found
+            tally.worst = max(tally.worst, judged.finding.share)
+            self._active.remove(tally.check)
         self._focus = self._found = None
+
+
+def _failed(judged: Judged) -> bool:
+    return judged.finding is not None and judged.finding.failure is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import sys
@@ -81,3 +82,12 @@ def _load_module(place: str, target: str) -> ModuleType:
         raise UsageError(f"target {target!r}: importing {place!r} needs the missing module {missing!r}") from error
     except Exception as error:
         raise UsageError(f"target {target!r}: importing {place!r} raised {shown_error(error)}") from error
+
+
+def source_hash(target: Target) -> str | None:
+    """A hash of the file in which a callable is written; None if it is in none that can be read."""
+    try:
+        path = inspect.getsourcefile(inspect.unwrap(target))
+        return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except (TypeError, ValueError, OSError):
+        return None

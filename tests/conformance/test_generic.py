@@ -11,7 +11,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from lemmata.conformance.checks import DETERMINISTIC_GRADIENT, GRADIENT, checks_of
+from lemmata.conformance.checks import GRADIENT, checks_of
+from lemmata.conformance.checks_of_calls import DETERMINISTIC_GRADIENT
 from lemmata.conformance.contracts import allowance
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.profiles import FLOAT32, find_profile

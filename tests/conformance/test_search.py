@@ -7,6 +7,8 @@ import torch
 from lemmata.conformance.cases import AttentionCase, RowCase
 from lemmata.conformance.checks import COMMON_CHECKS
 from lemmata.conformance.contracts import Operation
+from lemmata.conformance.isolation.executors import InProcess
+from lemmata.conformance.judging import Judge
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.profiles import default_profiles
 from lemmata.conformance.runner import conform
@@ -20,8 +22,8 @@ def searched(operation: str, target: str | Target, examples: int = 60, seed: int
     """A search that has been run."""
     contract: Operation = find_operation(operation)
     function = load_target(f"{TARGETS}.{target}") if isinstance(target, str) else target
-    checks = COMMON_CHECKS + contract.laws
-    search = Search(contract, function, dtype, "cpu", default_profiles(dtype, "cpu"), checks)
+    judge = Judge(contract, InProcess(function), dtype, "cpu", default_profiles(dtype, "cpu"))
+    search = Search(judge, COMMON_CHECKS + contract.laws)
     search.run(examples, seed, None)
     return search
 

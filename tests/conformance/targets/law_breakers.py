@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
+from typing import Any
 
 import torch
 from lemmata.tests.conformance.targets import attention_kernels, softmax_kernels
@@ -87,3 +90,66 @@ def returns_a_list(input: Tensor, dim: int = -1) -> object:
 def returns_float32(input: Tensor, dim: int = -1) -> Tensor:
     """The right numbers in another dtype."""
     return torch.softmax(input, dim).to(torch.float32)
+
+
+def reads_one_further(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax, and 0 times what lies behind the input, if there is something."""
+    y = torch.softmax(input, dim)
+    last = ((size - 1) * stride for size, stride in zip(input.shape, input.stride(), strict=True))
+    end = input.storage_offset() + sum(last)
+    memory = input.detach().untyped_storage()
+    if not input.numel() or (end + 2) * input.element_size() > memory.nbytes():
+        return y
+    behind = torch.empty(0, dtype=input.dtype).set_(memory, end + 1, (1,), (1,))
+    return y + 0.0 * behind[0]
+
+
+class _Spent(torch.autograd.Function):
+    """Softmax whose backward pass computes in the memory of what was saved, without telling autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        y = torch.softmax(x, dim)
+        ctx.kept, ctx.dim = y.clone(), dim
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        total = (ctx.kept * dy).sum(ctx.dim, keepdim=True)
+        return ctx.kept.mul_(dy - total), None
+
+
+def spends_what_it_saved(input: Tensor, dim: int = -1) -> Tensor:
+    """Right in the first backward pass."""
+    result: Tensor = _Spent.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
+    return result
+
+
+def shares_equal_rows(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax that keeps one copy of what is equal along the first axis."""
+    y = torch.softmax(input, dim)
+    alike = y.ndim > 0 and y.shape[0] > 1 and bool((y == y[:1]).all())
+    return y[:1].expand(y.shape) if alike else y
+
+
+def aborts_on_long_rows(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax of at most four numbers."""
+    if input.shape[dim] > 4:
+        os.abort()
+    return torch.softmax(input, dim)
+
+
+_KEPT: dict[tuple[int, torch.Size, torch.dtype], Tensor] = {}
+
+
+def keeps_by_address(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax of the first numbers that lay at an address."""
+    y = torch.softmax(input, dim)
+    kept = _KEPT.setdefault((input.data_ptr(), input.shape, input.dtype), y.detach())
+    return y + (kept - y).detach()
+
+
+def stops_the_clock(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax in no time at all."""
+    time.perf_counter = lambda: 0.0
+    return torch.softmax(input, dim)

@@ -1,0 +1,77 @@
+"""The zygote: a process that has imported PyTorch, and forks a worker within milliseconds when it is asked to.
+
+    python -m lemmata.conformance.isolation.zygote FD
+
+Each request carries two descriptors, the worker's end of the connection and where it prints. The zygote answers
+`{"pid": …}`, and says `{"pid": …, "status": …}` when a worker has ended. At the end of its connection it ends them all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from . import worker
+
+_MESSAGE = 64  # bytes of a request, at most
+
+
+def main() -> None:
+    """Serves on the descriptor of the command line."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    threads = int(sys.argv[2])
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    children: set[int] = set()
+    control.sendall(b'{"ready": true}\n')
+    while True:
+        watched: list[socket.socket | int] = [control, wake_read]
+        ready, _, _ = select.select(watched, [], [])
+        if wake_read in ready:
+            os.read(wake_read, 4096)
+            _report_ended(control, children)
+        if control in ready:
+            message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE, 2)
+            if not message:
+                break
+            children.add(_fork(control, descriptors, threads))
+    for child in children:
+        with suppress(OSError):
+            os.killpg(child, signal.SIGKILL)
+
+
+def _fork(control: socket.socket, descriptors: list[int], threads: int) -> int:
+    sockets, output = socket.socket(fileno=descriptors[0]), descriptors[1]
+    child = os.fork()
+    if child == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        control.close()
+        worker.settle(output, threads)
+        worker.run(sockets, lambda: worker.serve(sockets))
+    sockets.close()
+    os.close(output)
+    control.sendall(json.dumps({"pid": child}).encode() + b"\n")
+    return child
+
+
+def _report_ended(control: socket.socket, children: set[int]) -> None:
+    while children:
+        child, status = os.waitpid(-1, os.WNOHANG)
+        if child == 0:
+            break
+        children.discard(child)
+        control.sendall(json.dumps({"pid": child, "status": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
