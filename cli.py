@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
+from .outputs import check_outputs
 
 if TYPE_CHECKING:
     from .derivations.catalogue import Derivation
@@ -105,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--journal", metavar="FILE", help="keep the journal of the run there, not in the cache")
     sub.add_argument("--resume", action="store_true", help="go on with such a run that was interrupted or killed")
     _add_json(sub)
+    sub.add_argument("--html", metavar="FILE", help="also write a page that stands alone; - for standard output")
+    sub.add_argument("--junit", metavar="FILE", help="also write JUnit XML; - for standard output")
 
     sub = add("doctor", _doctor, "say what this machine can run")
     _add_json(sub)
@@ -123,14 +126,15 @@ def _write_json(data: Any, place: str | None) -> None:
 def _put(content: str, place: str) -> None:
     """Writes to a file, or to standard output for `-`."""
     if place == "-":
-        sys.stdout.write(content)
+        sys.stdout.write(content.encode("utf-8", "backslashreplace").decode())
     else:
         _write(Path(place), content)
 
 
 def _write(path: Path, content: str) -> None:
     try:
-        path.write_text(content, encoding="utf-8")
+        # A lone surrogate, which UTF-8 has no bytes for, is written as its escape; in JSON that is the same text.
+        path.write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error
 
@@ -282,6 +286,8 @@ def _drift(path: Path, source: str) -> bool:
 
 
 def _conform(arguments: argparse.Namespace) -> int:
+    outputs = {"--json": arguments.json, "--html": arguments.html, "--junit": arguments.junit}
+    check_outputs(outputs)
     _require_torch()
     import torch
 
@@ -293,7 +299,7 @@ def _conform(arguments: argparse.Namespace) -> int:
     from .display import console_for
     from .progress import reporting
 
-    console = console_for(to_stderr=arguments.json == "-")
+    console = console_for(to_stderr="-" in outputs.values())
     journal = _journal(arguments)
     with reporting() as progress:
         verdict = conform(
@@ -315,6 +321,14 @@ def _conform(arguments: argparse.Namespace) -> int:
         journal.unlink(missing_ok=True)  # the run has ended
     render(verdict, console)
     _write_json(verdict.to_json(), arguments.json)
+    if arguments.html is not None:
+        from .conformance.html import html_report
+
+        _put(html_report(verdict), arguments.html)
+    if arguments.junit is not None:
+        from .conformance.junit import junit_xml
+
+        _put(junit_xml(verdict), arguments.junit)
     return PROVED if verdict.conforms else FAILED
 
 

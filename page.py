@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
-
 from . import __version__
 from .derivations.catalogue import Derivation
 from .derivations.docstring import Document
 from .derivations.exposition import Exposition
 from .derivations.exposition_html import Article, page
+from .highlighting import python_html
 from .reference.generator.code import CannotGenerate
 from .reference.generator.module import generate_module
 
@@ -39,9 +36,3 @@ def _code(derivation: Derivation) -> str:
     except CannotGenerate:
         return ""
     return python_html(source)
-
-
-def python_html(source: str) -> str:
-    """Python source as HTML: text with `span` elements whose classes are those of Pygments, after `p-`."""
-    shown: str = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True, classprefix="p-"))
-    return shown

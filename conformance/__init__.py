@@ -1,14 +1,21 @@
 """Holds an implementation to the reference and the laws of its operation.
 
-    from lemmata.conformance.runner import conform
+    from lemmata.conformance import conform
 
     verdict = conform("attention", "torch.nn.functional:scaled_dot_product_attention")
+
+`conform` and `Verdict`, `find_operation` and `cases_of` are what users need; they are imported when they are first
+asked for, so that to import this package, or a part of it, does not import PyTorch.
 
 A run draws cases (`cases`, `values`, `layouts`), turns each into numbers (`problems`), calls the target
 (`execution`), and holds the checks of every operation (`checks`) and the laws of this one (`laws_rowwise`,
 `laws_attention`) against the result, within bounds that the reference derives for a precision profile (`profiles`);
 `saved_output` and `overflow` add what follows from how a call is made, not from the formula. `search` shrinks what
-fails, `reproduce` writes it as a script, `verdict` and `report` say what was found.
+fails, `reproduce` writes it as a script.
+
+`verdict` holds what was found, as data and as JSON (`verdict.schema.json`). `summary` has the words that all forms of
+it share: `report` for the terminal, `junit` for continuous integration, and `html`, a page with plots (`html_evidence`
+of `html_plots`, looks in `html_style`). What a target says is made fit to print by `xml_text`.
 
 The contracts of softmax and attention are written by hand. Any other one, of the catalogue or of a user's file, is made
 from its derivation (`derived`): the form of its calls (`forms`) gives the cases (`generic_cases`), the generated code
@@ -16,3 +23,30 @@ from its derivation (`derived`): the form of its calls (`forms`) gives the cases
 (`laws_generic`); `generic` puts them together. `torch_conventions` declares how PyTorch calls the operations that it
 has, `orders` the other orders of evaluation that implementations use.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .operations import cases_of, find_operation
+    from .runner import conform
+    from .verdict import Verdict
+
+__all__ = ["Verdict", "cases_of", "conform", "find_operation"]
+
+# Where each public name is.
+_MODULES = {"Verdict": "verdict", "cases_of": "operations", "conform": "runner", "find_operation": "operations"}
+
+if not TYPE_CHECKING:
+    # Type checkers read the imports above: to them, a function for any name would make every name right.
+
+    def __getattr__(name):
+        """A public name, from the module that it is in."""
+        from importlib import import_module
+
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+    def __dir__():
+        """The public names too."""
+        return sorted([*globals(), *__all__])

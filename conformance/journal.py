@@ -94,7 +94,8 @@ class Journal:
     def _write(self, record: Mapping[str, Any]) -> None:
         assert self._file is not None
         # One write of a whole line: what a killed process has written is in the file.
-        os.write(self._file, json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        # A lone surrogate in what a target says has no bytes in UTF-8; its escape is the same text in JSON.
+        os.write(self._file, json.dumps(record, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
 
     def close(self) -> None:
         """Closes the file."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
 
 from .attention import ATTENTION, ATTENTION_WITH_LSE
 from .contracts import Operation
@@ -26,3 +29,14 @@ def find_operation(name: str) -> Operation:
     from .derived import derived_contract
 
     return derived_contract(name)
+
+
+def cases_of(operation: str) -> SearchStrategy[Any]:
+    """The Hypothesis strategy of the cases of an operation, for tests of one's own.
+
+    A case says what one call is made of; `find_operation(operation).build(case, torch.float32)` turns it into numbers.
+
+    Raises:
+        UsageError: as `find_operation`.
+    """
+    return find_operation(operation).cases()

@@ -2,15 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from math import isfinite
 from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
 
 Status = Literal["passed", "failed", "warning", "not run"]
 
 CONFORMS = "conforms"
 DOES_NOT_CONFORM = "does not conform"
+
+# Elements of an array that is written to JSON in full: a failing case that could be made small is far below it, and
+# one that could not does not make a file of megabytes.
+_JSON_ELEMENTS = 4096
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One array of a case beside its expectation and the bound on the error of each element.
+
+    The numbers are float64, element by element in row-major order: tuples, so that verdicts can be compared.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    actual: tuple[float, ...]
+    expected: tuple[float, ...]
+    bound: tuple[float, ...]
+
+    @classmethod
+    def of(cls, name: str, actual: Array, expected: Array, bound: Array) -> Compared:
+        """Of three arrays; `expected` and `bound` may be broadcast to the shape of `actual`."""
+        shape = actual.shape
+        flat = (tuple(np.broadcast_to(x, shape).astype(np.float64).ravel().tolist()) for x in (actual, expected, bound))
+        return cls(name, shape, *flat)
+
+    @property
+    def errors(self) -> Array:
+        """|actual − expected| in its shape: 0 for equal values, NaN and infinities included; ∞ where one is NaN."""
+        actual, expected = (np.array(x, np.float64).reshape(self.shape) for x in (self.actual, self.expected))
+        with np.errstate(invalid="ignore", over="ignore"):
+            error = np.abs(actual - expected)
+        equal = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+        return np.where(equal, 0.0, np.where(np.isnan(error), np.inf, error))
+
+    @property
+    def bounds(self) -> Array:
+        """The bound in its shape."""
+        return np.array(self.bound, np.float64).reshape(self.shape)
+
+    @property
+    def shares(self) -> Array:
+        """The share of the bound that each error uses, in its shape; NaN where there is no finite bound."""
+        errors, bounds = self.errors, self.bounds
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            share = np.where(errors > 0.0, errors / bounds, 0.0)
+        return np.where(np.isfinite(bounds), share, np.nan)
 
 
 @dataclass(frozen=True)
@@ -21,11 +75,17 @@ class Failure:
         message: what was wrong, with indices, values and the bound.
         case: the case, as Python code.
         code: a self-contained script that shows it.
+        compared: the arrays of the case that the check compared, if it compares arrays.
+        explanation: lines that name the fault and say where it is.
+        cause: what ended the call, such as `crash` or `hang`, if the target did not return.
     """
 
     message: str
     case: str
     code: str
+    compared: tuple[Compared, ...] = ()
+    explanation: tuple[str, ...] = ()
+    cause: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +100,7 @@ class CheckResult:
         vacuous: share of compared elements whose bound is infinite, so that nothing is said about them.
         statement: label of the proved statement that the check tests, if it is one.
         reason: why the check was not run.
+        sizes: of a sample of the cases, how many elements each compares and the largest share of the bound.
     """
 
     name: str
@@ -52,18 +113,24 @@ class CheckResult:
     statement: str | None = None
     reason: str | None = None
     failure: Failure | None = None
+    sizes: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class ProfileUse:
     """The profile that an implementation was held to in a dtype, and the tightest one that it met (None: none).
 
-    `description` is of the one that it met or, if there is none, of the one that it was held to.
+    Attributes:
+        description: of the one that it met or, if there is none, of the one that it was held to.
+        next_tighter: the profile before the one that it met, if there is one.
+        missed_by: the largest share of the bound of `next_tighter` that was used, more than 1.
     """
 
     held_to: str
     met: str | None
     description: str
+    next_tighter: str | None = None
+    missed_by: float | None = None
 
 
 @dataclass(frozen=True)
@@ -136,14 +203,14 @@ class Verdict:
         return CONFORMS if self.conforms else DOES_NOT_CONFORM
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict as plain data for `json.dumps`; an infinite share is the text "inf"."""
+        """The verdict as plain data for `json.dumps`, as `json_schema` says; an infinite share is the text "inf"."""
         return {
             "operation": self.operation,
             "target": self.target,
             "device": self.device,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
-            "profile": {dtype: {"held_to": use.held_to, "met": use.met} for dtype, use in self.profiles.items()},
+            "profile": {dtype: _profile_to_json(use) for dtype, use in self.profiles.items()},
             "dtypes": list(self.dtypes),
             "checks": [_check_to_json(check) for check in self.checks],
             "acceptance": {
@@ -156,20 +223,63 @@ class Verdict:
         }
 
 
+def json_schema() -> dict[str, Any]:
+    """The schema of `Verdict.to_json`, in JSON Schema 2020-12."""
+    schema: dict[str, Any] = json.loads(files(__package__).joinpath("verdict.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+def _profile_to_json(use: ProfileUse) -> dict[str, Any]:
+    return {
+        "held_to": use.held_to,
+        "met": use.met,
+        "next_tighter": use.next_tighter,
+        "missed_by": None if use.missed_by is None else _number(use.missed_by),
+    }
+
+
 def _check_to_json(check: CheckResult) -> dict[str, Any]:
-    worst = check.worst
-    failure = check.failure
     return {
         "name": check.name,
         "dtype": check.dtype,
         "status": check.status,
         "decides": check.decides,
-        "worst": worst if worst is None or isfinite(worst) else str(worst),
+        "worst": None if check.worst is None else _number(check.worst),
         "cases": check.cases,
         "vacuous": check.vacuous,
         "statement": check.statement,
         "reason": check.reason,
-        "failure": None
-        if failure is None
-        else {"message": failure.message, "case": failure.case, "code": failure.code},
+        "failure": None if check.failure is None else _failure_to_json(check.failure),
+        "sizes": [[elements, _number(share)] for elements, share in check.sizes],
     }
+
+
+def _failure_to_json(failure: Failure) -> dict[str, Any]:
+    return {
+        "message": failure.message,
+        "case": failure.case,
+        "code": failure.code,
+        "cause": failure.cause,
+        "explanation": list(failure.explanation),
+        "compared": [_compared_to_json(compared) for compared in failure.compared],
+    }
+
+
+def _compared_to_json(compared: Compared) -> dict[str, Any]:
+    written = len(compared.actual) <= _JSON_ELEMENTS
+    return {
+        "name": compared.name,
+        "shape": list(compared.shape),
+        "actual": _numbers(compared.actual) if written else None,
+        "expected": _numbers(compared.expected) if written else None,
+        "bound": _numbers(compared.bound) if written else None,
+    }
+
+
+def _numbers(values: Sequence[float]) -> list[float | str]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float) -> float | str:
+    """A finite number, or the text `inf`, `-inf` or `nan`: JSON has no such numbers."""
+    return value if isfinite(value) else str(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PLAIN = {"errors", "loading"}  # what any part may use
+PLAIN = {"errors", "highlighting", "loading"}  # what any part may use
 ALLOWED = {
     "derivations": {"derivations"} | PLAIN,
     "reference": {"reference", "derivations"} | PLAIN,

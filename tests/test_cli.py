@@ -306,6 +306,73 @@ def test_conform_mistakes(capsys: Printed, arguments: tuple[str, ...], message: 
     assert len(err.splitlines()) == 1
 
 
+def test_conform_writes_page_and_junit(capsys: Printed, tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel.py"
+    kernel.write_text("import torch\ndef softmax(input, dim=-1):\n    return torch.softmax(input, dim) * 1.001\n")
+    page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
+    given = ("conform", "softmax", f"{kernel}:softmax", "--examples", "20", "--dtype", "float32")
+    code, out, err = run(capsys, *given, "--html", str(page), "--junit", str(junit))
+    assert (code, err) == (1, "")
+    assert "does not conform to softmax" in out
+    source = page.read_text(encoding="utf-8")
+    assert ET.fromstring(source.removeprefix("<!DOCTYPE html>")).tag.endswith("html")
+    assert "does not conform to softmax" in source
+    assert int(ET.parse(junit).getroot().attrib["failures"]) >= 2
+    code, out, err = run(capsys, *given, "--junit", "-")
+    assert (code, out) == (1, junit.read_text(encoding="utf-8"))
+    assert "does not conform to softmax" in err
+
+
+@pytest.mark.parametrize("option", ["--json", "--html", "--junit"])
+def test_an_output_that_cannot_be_written_is_refused_before_the_run(
+    capsys: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the run was started")
+
+    monkeypatch.setattr("lemmata.conformance.runner.conform", never)
+    for place, why in ((tmp_path / "no" / "file", "No such file or directory"), (tmp_path, "Is a directory")):
+        code, out, err = run(capsys, "conform", "softmax", "torch:softmax", option, str(place))
+        assert (code, out) == (2, "")
+        assert err == f"lemmata conform: cannot write {str(place)!r}: {why}\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_to_find_out_whether_an_output_can_be_written_leaves_it_as_it_was(capsys: Printed, tmp_path: Path) -> None:
+    kept, absent, link = tmp_path / "kept.json", tmp_path / "absent.html", tmp_path / "link.xml"
+    kept.write_text("kept")
+    link.symlink_to(tmp_path / "nowhere.xml")
+    outputs = ("--json", str(kept), "--html", str(absent), "--junit", str(link))
+    code, _, err = run(capsys, "conform", "soft_max", "torch:softmax", *outputs)
+    assert code == 2
+    assert "'soft_max' is neither an operation nor a file" in err
+    assert (kept.read_text(), sorted(p.name for p in tmp_path.iterdir())) == ("kept", ["kept.json", "link.xml"])
+
+
+def test_what_a_target_says_may_be_any_text(capsys: Printed, tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel.py"
+    kernel.write_text("def softmax(input, dim=-1):\n    raise ValueError('\\0 \\x1b[31m \\ud800 <b> [red]')\n")
+    places = [str(tmp_path / name) for name in ("v.json", "v.html", "v.xml")]
+    outputs = [word for pair in zip(("--json", "--html", "--junit"), places, strict=True) for word in pair]
+    given = ("conform", "softmax", f"{kernel}:softmax", "--examples", "5", "--dtype", "float32")
+    code, out, err = run(capsys, *given, *outputs)
+    assert (code, err) == (1, "")
+    assert "ValueError: \\x00 \\x1b[31m \\ud800 <b> [red]" in out
+    data = json.loads(Path(places[0]).read_text(encoding="utf-8"))
+    assert "\0 \x1b[31m \ud800 <b>" in data["checks"][0]["failure"]["message"]
+    assert "\\x00 \\x1b[31m \\ud800 &lt;b&gt;" in Path(places[1]).read_text(encoding="utf-8")
+    assert ET.parse(places[2]).getroot().tag == "testsuites"
+    assert json.loads(run(capsys, *given, "--json", "-")[1])["checks"] == data["checks"]
+
+
+def test_two_outputs_need_two_places(capsys: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for first, second, shown in (("-", "-", "standard output"), ("x", f"{tmp_path}/x", repr(f"{tmp_path}/x"))):
+        code, out, err = run(capsys, "conform", "softmax", "torch:softmax", "--json", first, "--html", second)
+        assert (code, out) == (2, "")
+        assert err == f"lemmata conform: --json and --html both go to {shown}: name two places\n"
+
+
 def test_conform_without_cuda_says_so(capsys: Printed) -> None:
     import torch
 

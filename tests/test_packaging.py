@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import subprocess
 import sys
@@ -48,6 +49,7 @@ def test_the_wheel_installs_one_package_at_top_level(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"lemmata"}
     assert "lemmata/py.typed" in names
+    assert "lemmata/conformance/verdict.schema.json" in names
     assert "lemmata/reference/attention.py" in names
     assert not [name for name in names if name.startswith(("lemmata/tests/", "lemmata/benchmarks/"))]
 
@@ -58,6 +60,15 @@ def test_every_package_of_the_sources_is_in_the_wheel(wheel: Path) -> None:
     for folder in ("derivations", "reference", "conformance", "gpu"):
         for path in (ROOT / folder).rglob("*.py"):
             assert f"lemmata/{path.relative_to(ROOT).as_posix()}" in names
+
+
+def test_an_installation_has_the_command_and_the_pytest_plugin(installed: Path) -> None:
+    (metadata,) = installed.glob("lemmata-*.dist-info")
+    entries = configparser.ConfigParser()
+    entries.read(metadata / "entry_points.txt")
+    assert dict(entries["console_scripts"]) == {"lemmata": "lemmata.cli:main"}
+    assert dict(entries["pytest11"]) == {"lemmata": "lemmata.pytest_plugin"}
+    assert (installed / "lemmata" / "pytest_plugin.py").is_file()
 
 
 def lemmata(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -77,7 +88,10 @@ def lemmata(installed: Path, cwd: Path, *arguments: str) -> subprocess.Completed
         ("check", "softmax"),
         ("derive", "logsumexp"),
         ("generate", "softmax", "--check"),
-        ("conform", "softmax", "torch.nn.functional:softmax", "--examples", "10", "--dtype", "float32"),
+        (
+            *("conform", "softmax", "torch.nn.functional:softmax", "--examples", "10", "--dtype", "float32"),
+            *("--json", "v.json", "--html", "v.html", "--junit", "v.xml"),
+        ),
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -95,4 +109,11 @@ def test_generated_references_need_numpy_alone(installed: Path, tmp_path: Path) 
         "assert 'lemmata' not in sys.modules and 'sympy' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_schema_is_read_from_an_installation(installed: Path, tmp_path: Path) -> None:
+    source = "from lemmata.conformance.verdict import json_schema; assert json_schema()['title'] == 'Verdict'"
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    done = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

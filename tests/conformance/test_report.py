@@ -1,9 +1,10 @@
 """The report as it is printed, at 100 columns."""
 
+from dataclasses import replace
 from io import StringIO
 
 from lemmata.conformance.profiles import find_profile
-from lemmata.conformance.report import render
+from lemmata.conformance.report import as_text, render
 from lemmata.conformance.runner import conform
 from lemmata.conformance.verdict import Acceptance, CheckResult, Failure, ProfileUse, Verdict
 from rich.console import Console
@@ -112,3 +113,31 @@ def test_the_verdict_and_the_table_fit_the_first_screen() -> None:
     assert lines[1].startswith("conforms to attention")
     last = next(place for place, line in enumerate(lines) if "masked NaN does not leak" in line)
     assert last < 24
+
+
+def test_a_failure_says_what_ended_the_call_and_what_explains_it() -> None:
+    explained = Failure("did not return", "RowCase()", CODE, explanation=("rows ≥ 64 only",), cause="hang")
+    checks = tuple(replace(check, failure=explained) if check.failure else check for check in FAILED.checks)
+    lines = printed(replace(FAILED, checks=checks)).splitlines()
+    place = lines.index("gradient, float32 (statement softmax S8): did not return")
+    assert lines[place + 1 : place + 4] == ["cause: hang", "rows ≥ 64 only", CODE]
+
+
+def test_the_next_tighter_profile_is_named_with_what_it_is_missed_by() -> None:
+    def noted(use: ProfileUse) -> str:
+        return printed(replace(FAILED, profiles={**FAILED.profiles, "float16": use}))
+
+    use = ProfileUse("eager", "split", FUSED.description, "fused", 1.3372)
+    assert "float16: misses fused, the next tighter profile: 1.34 times its bound" in noted(use)
+    assert "float16: misses fused, the next tighter profile: ∞ times its bound" in noted(
+        replace(use, missed_by=float("inf"))
+    )
+    assert "float16: misses fused, the next tighter profile\n" in noted(replace(use, missed_by=None))
+    assert "misses" not in printed(FAILED)
+
+
+def test_the_report_as_text_has_no_escapes() -> None:
+    text = as_text(FAILED)
+    assert "\x1b" not in text
+    assert CODE in text.splitlines()
+    assert text.splitlines()[1] == "does not conform to softmax"

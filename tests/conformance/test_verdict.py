@@ -1,15 +1,26 @@
 """Verdicts: what stands against `conforms`, and the documented JSON."""
 
+import copy
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import numpy as np
 import pytest
 from lemmata.conformance.profiles import find_profile
 from lemmata.conformance.runner import conform
-from lemmata.conformance.verdict import Acceptance, CheckResult, Failure, ProfileUse, Verdict
+from lemmata.conformance.verdict import (
+    Acceptance,
+    CheckResult,
+    Compared,
+    Failure,
+    ProfileUse,
+    Verdict,
+    json_schema,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "conform-json.md"
 
@@ -96,11 +107,11 @@ def test_the_json_of_a_run_is_plain_data_and_complete() -> None:
     assert "gradient (float32) failed" in data["reasons"]
     assert data["dtypes"] == ["float32", "bfloat16"]
     assert (data["examples"], data["seed"]) == (40, 0)
-    assert set(data["profile"]["float32"]) == {"held_to", "met"}
+    assert set(data["profile"]["float32"]) == {"held_to", "met", "next_tighter", "missed_by"}
     assert data["profile"]["float32"]["met"] is None
     assert data["acceptance"]["float32"] == {"accepted": 40, "refused": 0, "first_refusal": None}
     failed = next(check for check in data["checks"] if check["status"] == "failed")
-    assert set(failed["failure"]) == {"message", "case", "code"}
+    assert set(failed["failure"]) == {"message", "case", "code", "cause", "explanation", "compared"}
     compile(failed["failure"]["code"], "reproduction", "exec")
     assert {check["status"] for check in data["checks"]} <= {"passed", "failed", "warning", "not run"}
     assert data["versions"]["torch"]
@@ -113,17 +124,137 @@ def test_an_infinite_share_is_text_in_json() -> None:
     json.dumps(data, allow_nan=False)
 
 
+def full() -> Verdict:
+    """A verdict in which no field is at its default."""
+    compared = Compared.of("output", np.array([[1.0, np.nan, -np.inf]]), np.zeros((1, 3)), np.array([0.5, 1.0, np.inf]))
+    failure = Failure("m", "case", "code", (compared,), ("equals the output without the scale",), "crash")
+    failed = passed("forward", status="failed", worst=float("inf"), failure=failure, statement="softmax S1",
+                    sizes=((3, 0.25), (4, float("inf"))))  # fmt: skip
+    unheard = passed("gradient", status="not run", worst=None, cases=0, reason="no case that was drawn applies to it")
+    profiles = {"float32": ProfileUse("tf32", "tf32", "TF32 in products", "fp32", 37.5)}
+    return verdict(failed, unheard, profiles=profiles, acceptance={"float32": Acceptance(10, 3, "no mask")})
+
+
+def test_arrays_are_kept_with_their_errors_and_shares_of_the_bound() -> None:
+    nan, inf = np.nan, np.inf
+    actual = np.array([[1.0, 2.0, nan, inf], [nan, 5.0, 1.0, -inf]])
+    expected = np.array([[1.0, 1.5, nan, inf], [1.0, 7.0, 0.0, inf]])
+    compared = Compared.of("output", actual, expected, np.array([0.0, 1.0, 0.0, 0.5]))
+    assert compared.shape == (2, 4)
+    np.testing.assert_array_equal(compared.errors, [[0.0, 0.5, 0.0, 0.0], [inf, 2.0, 1.0, inf]])
+    np.testing.assert_array_equal(compared.shares, [[0.0, 0.5, 0.0, 0.0], [inf, 2.0, inf, inf]])
+    unstated = Compared.of("output", actual, expected, np.full((2, 4), inf))
+    assert np.isnan(unstated.shares).all()
+    scalar = Compared.of("output", np.array(2.0), np.array(1.0), np.array(4.0))
+    assert (scalar.shape, scalar.shares.item()) == ((), 0.25)
+    assert Compared.of("output", np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 3))).shares.shape == (0, 3)
+
+
+def test_arrays_too_large_for_json_are_left_out_there_and_their_shape_is_not() -> None:
+    for size, written in ((4096, True), (4097, False)):
+        x = np.ones(size)
+        failure = Failure("m", "case", "code", (Compared.of("output", x, x, x),))
+        data = verdict(passed("forward", status="failed", failure=failure)).to_json()
+        (compared,) = data["checks"][0]["failure"]["compared"]
+        assert compared["shape"] == [size]
+        assert all((compared[name] is not None) is written for name in ("actual", "expected", "bound"))
+        jsonschema.validate(data, strict())
+
+
+def strict() -> dict[str, Any]:
+    """The schema, with fields that it does not name refused: readers ignore them, but this project documents them."""
+
+    def closed(node: Any) -> Any:
+        if isinstance(node, list):
+            return [closed(part) for part in node]
+        if not isinstance(node, dict):
+            return node
+        made = {key: closed(value) for key, value in node.items()}
+        return made | {"additionalProperties": False} if "required" in made else made
+
+    found: dict[str, Any] = closed(json_schema())
+    return found
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+@pytest.mark.parametrize(
+    ("operation", "target", "verdict"),
+    [
+        ("softmax", "torch:softmax", "conforms"),
+        ("softmax", "lemmata.tests.conformance.targets.softmax_faults:row_sum_dropped", "does not conform"),
+        ("attention", "lemmata.tests.conformance.targets.law_breakers:refuses_masks", "conforms"),
+        ("softmax", "lemmata.tests.conformance.targets.law_breakers:not_for_float64", "does not conform"),
+    ],
+)
+def test_the_json_of_runs_keeps_to_the_schema(operation: str, target: str, verdict: str) -> None:
+    dtypes = ["float64", "float32"] if verdict == "does not conform" else ["float32", "float16"]
+    data = json.loads(json.dumps(conform(operation, target, dtypes=dtypes, examples=80).to_json(), allow_nan=False))
+    jsonschema.validate(data, strict())
+    assert data["verdict"] == verdict
+
+
+def test_a_full_verdict_keeps_to_the_schema() -> None:
+    data = json.loads(json.dumps(full().to_json(), allow_nan=False))
+    jsonschema.validate(data, strict())
+    check = data["checks"][0]
+    assert check["sizes"] == [[3, 0.25], [4, "inf"]]
+    assert check["failure"]["compared"][0]["actual"] == [1.0, "nan", "-inf"]
+    assert check["failure"]["compared"][0]["bound"] == [0.5, 1.0, "inf"]
+    assert data["profile"]["float32"]["missed_by"] == 37.5
+
+
+def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    changed = copy.deepcopy(data)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("verdict",), "conforms"),  # reasons stand against it
+        (("examples",), 0),
+        (("extra",), 1),
+        (("checks", 0, "status"), "ok"),
+        (("checks", 0, "worst"), -0.5),
+        (("checks", 0, "failure"), None),  # it failed
+        (("checks", 1, "reason"), None),  # it was not run
+        (("checks", 0, "sizes"), [[3]]),
+        (("checks", 0, "failure", "compared", 0, "actual"), ["infinite"]),
+        (("profile", "int8"), {"held_to": "x", "met": None, "next_tighter": None, "missed_by": None}),
+        (("profile", "float32", "missed_by"), "much"),
+    ],
+)
+def test_the_schema_refuses_what_is_not_a_verdict(path: tuple[Any, ...], value: Any) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(replaced(full().to_json(), path, value), strict())
+
+
 def documented(table: str) -> set[str]:
     """The field names in one table of the document."""
     section = DOCUMENT.read_text(encoding="utf-8").split(f"## {table}\n")[1].split("\n## ")[0]
     return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
 
-def test_the_document_names_every_field_and_no_other() -> None:
-    failure = Failure("m", "case", "code")
-    data = verdict(passed("forward", status="failed", failure=failure)).to_json()
-    assert documented("Verdict") == set(data)
-    assert documented("Profile") == set(data["profile"]["float32"])
-    assert documented("Acceptance") == set(data["acceptance"]["float32"])
-    assert documented("Check") == set(data["checks"][0])
-    assert documented("Failure") == set(data["checks"][0]["failure"])
+def test_document_schema_and_json_name_the_same_fields() -> None:
+    data, schema = full().to_json(), json_schema()
+    check = data["checks"][0]
+    objects = {
+        "Verdict": (data, schema),
+        "Profile": (data["profile"]["float32"], schema["$defs"]["Profile"]),
+        "Acceptance": (data["acceptance"]["float32"], schema["$defs"]["Acceptance"]),
+        "Check": (check, schema["$defs"]["Check"]),
+        "Failure": (check["failure"], schema["$defs"]["Failure"]),
+        "Compared": (check["failure"]["compared"][0], schema["$defs"]["Compared"]),
+    }
+    for name, (written, described) in objects.items():
+        assert documented(name) == set(written) == set(described["properties"]) == set(described["required"]), name
+    tables = set(re.findall(r"^## (.*)$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE))
+    assert tables == set(objects)
+    assert {name for name, part in schema["$defs"].items() if "required" in part} | {"Verdict"} == set(objects)

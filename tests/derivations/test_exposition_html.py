@@ -11,8 +11,8 @@ from lemmata.derivations.catalogue import TOPICS, find_one, topic
 from lemmata.derivations.docstring import Document
 from lemmata.derivations.exposition import expose
 from lemmata.derivations.exposition_html import Article, page
+from lemmata.tests.pages import XHTML, outside
 
-XHTML = "{http://www.w3.org/1999/xhtml}"
 FALSE = Path(__file__).parent.parent / "user_derivations" / "dropped_row_term.py"
 
 
@@ -25,22 +25,6 @@ def page_of(name: str) -> str:
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
     return {name: page_of(name) for name in TOPICS}
-
-
-def outside(source: str) -> list[str]:
-    """Whatever a browser would fetch or run."""
-    root = ET.fromstring(source.removeprefix("<!DOCTYPE html>"))
-    found = []
-    for element in root.iter():
-        name = element.tag.removeprefix(XHTML)
-        if name in ("script", "link", "img", "iframe", "object", "embed"):
-            found.append(name)
-        for key, value in element.attrib.items():
-            if key in ("src", "href", "action", "data", "srcset", "style") and not value.startswith("#"):
-                found.append(f"{key}={value}")
-    style = root.find(f"{XHTML}head/{XHTML}style")
-    assert style is not None
-    return found + re.findall(r"@import|url\(|https?:|@font-face", style.text or "")
 
 
 @pytest.mark.parametrize("name", TOPICS)
