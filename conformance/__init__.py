@@ -8,7 +8,8 @@ A run draws cases (`cases`, `values`, `layouts`), turns each into numbers (`prob
 (`execution`), and holds the checks of every operation (`checks`) and the laws of this one (`laws_rowwise`,
 `laws_attention`) against the result, within bounds that the reference derives for a precision profile (`profiles`);
 `saved_output` and `overflow` add what follows from how a call is made, not from the formula. `search` shrinks what
-fails, `reproduce` writes it as a script, `verdict` and `report` say what was found.
+fails, `locate` says where in an array the errors are, `reproduce` writes the case as a script, `verdict` and `report`
+say what was found.
 
 The contracts of softmax and attention are written by hand. Any other one, of the catalogue or of a user's file, is made
 from its derivation (`derived`): the form of its calls (`forms`) gives the cases (`generic_cases`), the generated code
