@@ -7,6 +7,7 @@ aligned top-left. A row whose keys are all masked is 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -151,13 +152,18 @@ def _scores_shape(problem: Problem) -> tuple[int, ...]:
 
 def expected(problem: Problem) -> Values:
     """Output and the gradients that the problem asks for, by the reference."""
+    return evaluated(problem, reference.attention, reference.attention_vjp)
+
+
+def evaluated(problem: Problem, forward: Callable[..., Any], backward: Callable[..., Any]) -> Values:
+    """The same by other functions with the arguments and results of those of the reference."""
     if _is_empty(problem):
         return _nothing(problem)
     arguments = reference_arguments(problem)
-    output = reference.attention(**arguments)[0].reshape(problem.cotangent.shape)
+    output = forward(**arguments)[0].reshape(problem.cotangent.shape)
     if not problem.requires_grad:
         return only(output, {})
-    dq, dk, dv, dbias = reference.attention_vjp(do=_grouped_cotangent(problem), **arguments)
+    dq, dk, dv, dbias = backward(do=_grouped_cotangent(problem), **arguments)
     gradients = {"query": dq, "key": dk, "value": dv}
     if "attn_mask" in problem.requires_grad and dbias is not None:
         terms = dbias.reshape(_scores_shape(problem))

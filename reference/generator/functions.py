@@ -13,7 +13,7 @@ from ...derivations.calculus.expr import walk as walk_expr
 from ...derivations.calculus.operation import Input, Operation
 from ...derivations.calculus.program import Def, Program
 from .arrays import as_number, compile_expr
-from .code import ATOM, MUL, CannotGenerate, Code, Context, aligned
+from .code import ADD, ATOM, MUL, CannotGenerate, Code, Context, aligned
 from .layout import WIDTH, assignment_lines, call_lines, comment_lines
 from .memory import spent
 from .optional import filled, filled_masks, neutral_values, split_optional
@@ -282,7 +282,8 @@ def spread(code: Code, step: Def, value: Expr, context: Context) -> str:
         return code.text
     shape = ", ".join(context.sizes[index.dim] if index in missing else "1" for index in step.indices)
     shape = f"({shape},)" if len(step.indices) == 1 else f"({shape})"
-    laid = f"{code.at(ATOM)}[..., {', '.join('None' for _ in step.indices)}]" if code.axes == () else code.text
+    without_axes = code.axes == () and not code.scalar
+    laid = f"{code.at(ATOM)}[..., {', '.join('None' for _ in step.indices)}]" if without_axes else code.at(ADD)
     return f"{laid} + xp.zeros({shape}, dtype={context.like}.dtype, device={context.like}.device)"
 
 

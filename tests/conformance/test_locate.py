@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from lemmata.conformance.locate import locate
 
 AXES = ("batch", "head", "row", "col")

@@ -1,0 +1,201 @@
+"""Mutants: the faults of an operation's own program as functions that can be called in place of the reference."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any, Literal
+
+import numpy as np
+
+from ..derivations.calculus.differentiate import NotDifferentiable, vjp
+from ..derivations.calculus.expr import Dim, Tensor
+from ..derivations.calculus.operation import Operation as Derived
+from ..derivations.calculus.program_faults import POSITIONS, Cut, ProgramFault, program_faults
+from ..reference.generator.functions import forward_signature, vjp_signature
+from ..reference.generator.variants import Variant, variants_module
+from .derived import derived_operation
+from .generated import Generated, generated_functions, imported
+from .problems import Problem, Values
+from .sources import Function, Source
+from .values import AnyArray
+
+# The blocks that kernels work in; a sum over a last block that is not full is what they forget.
+BLOCKS = (8, 16, 32, 64, 128)
+
+Part = Literal["forward", "backward"]
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """One way in which a sum stops early: the positions, in words, and which of `size` count."""
+
+    words: str
+    counted: Callable[[int], AnyArray]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault as functions.
+
+    Attributes:
+        part: `forward`, with the gradients of the faulty program, or `backward`, with the right output.
+        fault: what was changed.
+        words: the change in words.
+        forward, backward: in place of the generated functions.
+        consistent: whether the gradients are those of the faulty program; of one without, they are the right ones.
+    """
+
+    part: Part
+    fault: ProgramFault
+    words: str
+    forward: Function
+    backward: Function
+    consistent: bool = True
+
+    @property
+    def definition(self) -> str:
+        """The tensor whose definition is changed."""
+        return self.fault.step.tensor.name
+
+    def __str__(self) -> str:
+        where = "in the backward pass, " if self.part == "backward" else ""
+        what = f" {self.words}" if self.words else ""
+        return f"{where}`{self.definition}`{what}: {self.fault.formula}"
+
+    def values(self, source: Source, problem: Problem) -> Values | None:
+        """Outputs and gradients of a problem; None where the faulty program has none."""
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return source.evaluate(problem, self.forward, self.backward)
+        except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, OverflowError):
+            return None  # such as a power of an argument that is absent: no implementation could have it
+
+
+@cache
+def mutants_of(name: str) -> tuple[Mutant, ...]:
+    """The mutants of a derived operation, by the name under which `derived_operation` finds it."""
+    derivation, op = derived_operation(name)
+    return tuple(_mutants(op, generated_functions(derivation, op)))
+
+
+def _mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
+    program = op.program.pruned()
+    forward = list(_distinct(program_faults(program)))
+    backward = list(_distinct(program_faults(op.vjp))) if right.vjp is not None else []
+    variants: list[Variant] = []
+    for number, fault in enumerate(forward):
+        extra = () if fault.cut is None else (fault.cut.tensor,)
+        variants.append(Variant(f"forward_{number}", fault.program.pruned(), False, extra))
+        if right.vjp is not None:
+            try:
+                gradient = vjp(fault.program.pruned(), op.differentiable).pruned()
+            except NotDifferentiable:
+                continue  # the maximum that it subtracts would have a gradient of its own
+            variants.append(Variant(f"gradient_{number}", gradient, True, extra))
+    for number, fault in enumerate(backward):
+        extra = () if fault.cut is None else (fault.cut.tensor,)
+        variants.append(Variant(f"backward_{number}", fault.program, True, extra))
+    source, names = variants_module(op, variants)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # a number where an array was: it fails when it is called
+        module = imported(f"lemmata_mutants_{op.name}", source)
+    right_vjp = right.vjp or _without_gradient
+    for number, fault in enumerate(forward):
+        if f"forward_{number}" not in names:
+            continue
+        function = getattr(module, f"forward_{number}")
+        consistent = f"gradient_{number}" in names
+        gradient_of = getattr(module, f"gradient_{number}") if consistent else right_vjp
+        for cutting in _cuttings(fault.cut):
+            yield Mutant(
+                "forward",
+                fault,
+                _words(fault, cutting),
+                _cut(function, op, fault.cut, cutting),
+                _cut(gradient_of, op, fault.cut, cutting) if consistent else gradient_of,
+                consistent,
+            )
+    for number, fault in enumerate(backward):
+        if f"backward_{number}" in names:
+            function = getattr(module, f"backward_{number}")
+            for cutting in _cuttings(fault.cut):
+                faulty = _cut(function, op, fault.cut, cutting)
+                yield Mutant("backward", fault, _words(fault, cutting), right.forward, faulty)
+
+
+def _without_gradient(**_: Any) -> Any:
+    raise AssertionError("the operation has no gradient")
+
+
+def _distinct(faults: Iterator[ProgramFault]) -> Iterator[ProgramFault]:
+    """Faults that read alike are one: −1 dropped, and −1 twice."""
+    seen: set[tuple[str, str, str]] = set()
+    for fault in faults:
+        key = (fault.step.tensor.name, str(fault.value), fault.what if fault.cut else "")
+        if key not in seen:
+            seen.add(key)
+            yield fault
+
+
+def _words(fault: ProgramFault, cutting: Cutting | None) -> str:
+    return fault.what if cutting is None else fault.what.replace(POSITIONS, cutting.words)
+
+
+# Sums that stop early -----------------------------------------------------------------------------------------------
+
+
+def _cuttings(cut: Cut | None) -> list[Cutting | None]:
+    if cut is None:
+        return [None]
+    if cut.kind == "pairs":
+        return [Cutting(f"blocks of {block} before are not rescaled", partial(_reached, block)) for block in BLOCKS]
+    whole = [Cutting(f"the last {cut.index} beyond whole blocks of {b}", partial(_whole_blocks, b)) for b in BLOCKS]
+    return [Cutting(f"the last {cut.index}", _all_but_last), *whole]
+
+
+def _reached(block: int, size: int) -> AnyArray:
+    """`[seen, at]`: whether a position is in the block of another one, or before it."""
+    blocks = np.arange(size) // block
+    return np.asarray(blocks[:, None] <= blocks)
+
+
+def _whole_blocks(block: int, size: int) -> AnyArray:
+    return np.arange(size) < size // block * block
+
+
+def _all_but_last(size: int) -> AnyArray:
+    return np.arange(size) < size - 1
+
+
+def _cut(function: Function, op: Derived, cut: Cut | None, cutting: Cutting | None) -> Function:
+    """The function with the positions that count, for the sizes of the arguments of each call."""
+    if cut is None or cutting is None:
+        return function
+    def call(*arguments: Any, **named: Any) -> Any:
+        given = dict(zip(_names(op, gradient=len(arguments) > len(op.arguments)), arguments, strict=False)) | named
+        sizes: dict[Dim, int] = {}
+        for tensor in _arrays(op):
+            if (array := given.get(tensor.name)) is not None and tensor.dims:
+                sizes |= dict(zip(tensor.dims, np.shape(array)[-len(tensor.dims) :], strict=True))
+        # A mask that is absent leaves nothing out, and takes part in the one that says what counts.
+        masks = {t.name: np.ones([sizes[d] for d in t.dims], np.bool_) for t in op.arguments if t.kind == "boolean"}
+        absent = {name: mask for name, mask in masks.items() if given.get(name) is None}
+        return function(**{**given, **absent}, **{cut.tensor.name: cutting.counted(sizes[cut.dim])})
+
+    return call
+
+
+def _arrays(op: Derived) -> list[Tensor]:
+    """The inputs whose shapes are those of arguments: not the halves of a pair."""
+    halves = {half for pair in op.pairs.values() for half in pair}
+    cotangents = [op.cotangent(t) for t in op.program.outputs] if op.differentiable else []
+    return [t for t in (*op.arguments, *cotangents) if t.name not in halves]
+
+
+def _names(op: Derived, *, gradient: bool) -> list[str]:
+    signature = vjp_signature(op) if gradient else forward_signature(op)
+    return [t.name for t in signature.inputs]
