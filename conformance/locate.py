@@ -18,6 +18,8 @@ from .values import AnyArray
 
 # Bits that a description must save: errors at random places are described by chance once in 2¹⁰ times at most.
 _MARGIN = 10.0
+# What is right in so few places may be so by chance.
+_NEARLY = 0.95
 # Bits that say which of the forms of a predicate is meant: there are eight.
 _FORM = 3.0
 
@@ -83,6 +85,8 @@ def locate(failing: AnyArray, axes: Sequence[str], related: Sequence[tuple[str, 
         at = (f"{name} = {int(k)}" for name, k in zip(axes, np.argwhere(failing)[0], strict=True))
         return Location(f"1 of {size} elements, at {', '.join(at)}", (), 1, size, size)
     found = _best(failing, [*_of_axes(failing, axes), *_of_pairs(failing, axes, related)])
+    if not found and count > _NEARLY * size:
+        return Location(f"nearly everywhere ({count} of {size} elements)", (), count, size, size)
     if not found:
         return Location(f"no simple pattern: {count} of {size} elements", (), count, size, size)
     described, names = _count(found, failing.shape), tuple(predicate.text for predicate in found)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Literal
 
@@ -46,6 +46,7 @@ class Mutant:
         words: the change in words.
         forward, backward: in place of the generated functions.
         consistent: whether the gradients are those of the faulty program; of one without, they are the right ones.
+        recomputed: whether what is changed in the backward pass is what the forward one defines, too.
     """
 
     part: Part
@@ -54,6 +55,7 @@ class Mutant:
     forward: Function
     backward: Function
     consistent: bool = True
+    recomputed: bool = False
 
     @property
     def definition(self) -> str:
@@ -61,9 +63,9 @@ class Mutant:
         return self.fault.step.tensor.name
 
     def __str__(self) -> str:
-        where = "in the backward pass, " if self.part == "backward" else ""
+        where = " recomputed in the backward pass" if self.recomputed else ""
         what = f" {self.words}" if self.words else ""
-        return f"{where}`{self.definition}`{what}: {self.fault.formula}"
+        return f"`{self.definition}`{where}{what}: {self.fault.formula}"
 
     def values(self, source: Source, problem: Problem) -> Values | None:
         """Outputs and gradients of a problem; None where the faulty program has none."""
@@ -124,7 +126,8 @@ def _mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
             function = getattr(module, f"backward_{number}")
             for cutting in _cuttings(fault.cut):
                 faulty = _cut(function, op, fault.cut, cutting)
-                yield Mutant("backward", fault, _words(fault, cutting), right.forward, faulty)
+                recomputed = fault.step.tensor in op.program.defined
+                yield Mutant("backward", fault, _words(fault, cutting), right.forward, faulty, recomputed=recomputed)
 
 
 def _without_gradient(**_: Any) -> Any:
@@ -175,6 +178,7 @@ def _cut(function: Function, op: Derived, cut: Cut | None, cutting: Cutting | No
     """The function with the positions that count, for the sizes of the arguments of each call."""
     if cut is None or cutting is None:
         return function
+
     def call(*arguments: Any, **named: Any) -> Any:
         given = dict(zip(_names(op, gradient=len(arguments) > len(op.arguments)), arguments, strict=False)) | named
         sizes: dict[Dim, int] = {}

@@ -8,14 +8,14 @@ belongs to an implementation, not to a program.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from .index import Dim, Index
 from .mutate import Path, faults, replaced
-from .nodes import Add, Const, Entry, Expr, Fn, Max, Mul, Pow, Size, Sum, Tensor
+from .nodes import Add, Const, Entry, Expr, Fn, Max, Mul, Size, Sum, Tensor
 from .program import Def, Program, unused_name
 from .traverse import children, rebuild, rename, tensors
 
@@ -73,16 +73,24 @@ class ProgramFault:
 def program_faults(program: Program) -> Iterator[ProgramFault]:
     """Every program that differs from this one by one fault; the simplest kinds first within a definition."""
     for number, step in enumerate(program.steps):
-        for fault in faults(step.value, step.indices):
-            value = fault.plant(step.value)
-            what = _in_words(fault.kind, fault.old, fault.new, root=not fault.path)
-            yield ProgramFault(fault.kind, step, value, what, _with(program, {number: value}))
-        for path, node in _nodes(step.value):
-            for kind, new, what in _further_changes(node):
-                value = replaced(step.value, path, new)
-                yield ProgramFault(kind, step, value, what, _with(program, {number: value}))
+        yield from _of_definition(program, number, step)
+        for form in step.alternatives:
+            # Another way to compute the same, such as probabilities from the log-sum-exp, has faults of its own.
+            yield from _of_definition(program, number, Def(step.target, form))
     yield from _cut_sums(program)
     yield from _running_maxima(program)
+
+
+def _of_definition(program: Program, number: int, step: Def) -> Iterator[ProgramFault]:
+    """The faults of one definition, which stands at a place of the program."""
+    for fault in faults(step.value, step.indices):
+        value = fault.plant(step.value)
+        what = _in_words(fault.kind, fault.old, fault.new, root=not fault.path)
+        yield ProgramFault(fault.kind, step, value, what, _with(program, {number: value}))
+    for path, node in _nodes(step.value):
+        for kind, new, what in _further_changes(node):
+            value = replaced(step.value, path, new)
+            yield ProgramFault(kind, step, value, what, _with(program, {number: value}))
 
 
 def _with(program: Program, values: dict[int, Expr], extra: tuple[Tensor, ...] = ()) -> Program:
@@ -210,7 +218,8 @@ def _over(node: Sum | Max, cut: Cut) -> Expr:
 
 
 def _running_maxima(program: Program) -> Iterator[ProgramFault]:
-    """A maximum as it is when a position is reached, where that of all positions is meant."""
+    """A maximum as it is when a position is reached, where that of all positions is meant: in the definition that
+    subtracts it, and in one sum over what that defines, as if the sum were not rescaled when the maximum grows."""
     for step in program.steps:
         top = step.value
         if not isinstance(top, Max):
@@ -220,13 +229,45 @@ def _running_maxima(program: Program) -> Iterator[ProgramFault]:
             if step.tensor not in tensors(user.value) or not later:
                 continue
             cut = _cut(program, top.index.dim, later[0], "pairs")
-            for path, node in _nodes(user.value):
-                if isinstance(node, Entry) and node.tensor == step.tensor:
-                    own = top.index.fresh()
-                    at = {**dict(zip(step.indices, node.indices, strict=True)), top.index: own}
-                    seen = cut.tensor[own, later[0]] * rename(top.where, at)
-                    running = Max(own, rename(top.body, at), seen)
-                    value = replaced(user.value, path, running)
-                    what = f"with the running maximum for the final `{node}`: {POSITIONS}"
-                    yield ProgramFault("stale", user, value, what, _with(program, {number: value}, (cut.tensor,)), cut)
-                    break
+            stale = _stale(user, step, top, later[0], cut)
+            what = f"with the running maximum for the final one: {POSITIONS}"
+            yield ProgramFault("stale", user, stale, what, _with(program, {number: stale}, (cut.tensor,)), cut)
+            made = Def(user.target, stale)
+            for place, summed, value in _sums_over(program, made):
+                what = f"with `{user.tensor}` in the sum as of the running maximum: {POSITIONS}"
+                yield ProgramFault("stale", summed, value, what, _with(program, {place: value}, (cut.tensor,)), cut)
+
+
+def _stale(user: Def, step: Def, top: Max, at: Index, cut: Cut) -> Expr:
+    """The definition of `user` with the running maximum at `at`."""
+
+    def running(entry: Entry) -> Expr:
+        own = top.index.fresh()
+        mapping = {**dict(zip(step.indices, entry.indices, strict=True)), top.index: own}
+        return Max(own, rename(top.body, mapping), cut.tensor[own, at] * rename(top.where, mapping))
+
+    return _exchanged(user.value, step.tensor, running)
+
+
+def _sums_over(program: Program, made: Def) -> Iterator[tuple[int, Def, Expr]]:
+    """The definitions that sum what is made otherwise, or a quotient of it, with it in their sum alone."""
+
+    def at(entry: Entry) -> Expr:
+        return made.at(*entry.indices)
+
+    for number, step in enumerate(program.steps):
+        if not isinstance(step.value, Sum):
+            continue
+        for inner in tensors(step.value):
+            if inner == made.tensor:
+                yield number, step, _exchanged(step.value, inner, at)
+            elif inner in program.defined and made.tensor in tensors(program.defined[inner].value):
+                between = Def(program.defined[inner].target, _exchanged(program.defined[inner].value, made.tensor, at))
+                yield number, step, _exchanged(step.value, inner, lambda entry, d=between: d.at(*entry.indices))
+
+
+def _exchanged(expr: Expr, tensor: Tensor, by: Callable[[Entry], Expr]) -> Expr:
+    """The expression with each entry of a tensor replaced."""
+    if isinstance(expr, Entry):
+        return by(expr) if expr.tensor == tensor else expr
+    return rebuild(expr, tuple(_exchanged(part, tensor, by) for part in children(expr)))

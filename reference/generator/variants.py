@@ -17,7 +17,9 @@ from .helpers import helpers
 from .memory import reuse_helpers
 from .pairs import KEYWORD, inner_signature, joining_lines, outer_signature, split_lines
 
-_HEAD = "from __future__ import annotations\n\nimport math\nfrom typing import Any\n\nimport numpy as np\n\nArray = Any\n"
+_HEAD = (
+    "from __future__ import annotations\n\nimport math\nfrom typing import Any\n\nimport numpy as np\n\nArray = Any\n"
+)
 
 
 @dataclass(frozen=True)

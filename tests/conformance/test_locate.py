@@ -113,7 +113,9 @@ def test_no_pattern_is_invented_for_random_places(seed: int, density: float, row
     failing = np.random.default_rng(seed).random((3, rows, cols)) < density
     found = locate(failing, AXES[1:], [("row", "col")])
     assert not found.predicates
-    if 1 < failing.sum() < failing.size:
+    if failing.mean() > 0.95 and not failing.all():
+        assert found.text == f"nearly everywhere ({failing.sum()} of {failing.size} elements)"
+    elif 1 < failing.sum() < failing.size:
         assert found.text == f"no simple pattern: {failing.sum()} of {failing.size} elements"
 
 
