@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from ..derivations.calculus.differentiate import NotDifferentiable, vjp
 from ..derivations.calculus.expr import Dim, Tensor
 from ..derivations.calculus.operation import Operation as Derived
+from ..derivations.calculus.program import Program
 from ..derivations.calculus.program_faults import POSITIONS, Cut, ProgramFault, program_faults
 from ..reference.generator.functions import forward_signature, vjp_signature
 from ..reference.generator.variants import Variant, variants_module
@@ -46,6 +47,7 @@ class Mutant:
         words: the change in words.
         forward, backward: in place of the generated functions.
         consistent: whether the gradients are those of the faulty program; of one without, they are the right ones.
+        saved: whether the gradients are by the right formula on faulty values that the forward pass saved.
         recomputed: whether what is changed in the backward pass is what the forward one defines, too.
     """
 
@@ -56,6 +58,7 @@ class Mutant:
     backward: Function
     consistent: bool = True
     recomputed: bool = False
+    saved: bool = False
 
     @property
     def definition(self) -> str:
@@ -93,6 +96,8 @@ def _mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
         extra = () if fault.cut is None else (fault.cut.tensor,)
         variants.append(Variant(f"forward_{number}", fault.program.pruned(), False, extra))
         if right.vjp is not None:
+            if (program_saved := _saved(op.vjp, fault)) is not None:
+                variants.append(Variant(f"saved_{number}", program_saved, True, extra))
             try:
                 gradient = vjp(fault.program.pruned(), op.differentiable).pruned()
             except NotDifferentiable:
@@ -121,6 +126,12 @@ def _mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
                 _cut(gradient_of, op, fault.cut, cutting) if consistent else gradient_of,
                 consistent,
             )
+            if f"saved_{number}" in names:
+                saved = _cut(getattr(module, f"saved_{number}"), op, fault.cut, cutting)
+                forward_part = _cut(function, op, fault.cut, cutting)
+                yield Mutant(
+                    "forward", fault, _words(fault, cutting), forward_part, saved, consistent=False, saved=True
+                )
     for number, fault in enumerate(backward):
         if f"backward_{number}" in names:
             function = getattr(module, f"backward_{number}")
@@ -128,6 +139,15 @@ def _mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
                 faulty = _cut(function, op, fault.cut, cutting)
                 recomputed = fault.step.tensor in op.program.defined
                 yield Mutant("backward", fault, _words(fault, cutting), right.forward, faulty, recomputed=recomputed)
+
+
+def _saved(backward: Program, fault: ProgramFault) -> Program | None:
+    """The gradient program with the faulty values of the forward pass; None if it does not use them."""
+    faulty = {step.tensor: step for step in fault.program.steps}
+    steps = tuple(faulty.get(step.tensor, step) for step in backward.steps)
+    if fault.step.tensor not in backward.defined:
+        return None
+    return replace(backward, inputs=(*backward.inputs, *((fault.cut.tensor,) if fault.cut else ())), steps=steps)
 
 
 def _without_gradient(**_: Any) -> Any:

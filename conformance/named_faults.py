@@ -19,7 +19,7 @@ from .locate import locate
 from .mutants import Mutant, mutants_of
 from .problems import AnyArray, Values, shown
 from .profiles import Profile
-from .simple_faults import other_calls, simple_descriptions
+from .simple_faults import NOTHING, other_calls, simple_descriptions
 from .sources import Source, source_of
 from .values import Array
 
@@ -47,7 +47,7 @@ class Explanation:
     def lines(self) -> list[str]:
         """As a report shows it."""
         lines = [f"where: {self.where}"] if self.where else []
-        return [*lines, *(f"{'may be' if k else 'matches'}: {text}" for k, text in enumerate(self.named))]
+        return [*lines, *(f"matches: {text}" for text in self.named)]
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,9 @@ def _named(failing: Sequence[_Compared]) -> list[str]:
     """What results are by themselves, then other calls, faults of the program, and relations to other results."""
     results = tuple(dict.fromkeys(name for compared in failing for name in compared.wrong))
     simple = {name: _simple(name, [c for c in failing if name in c.wrong]) for name in results}
-    told = [f"the {name} {texts[0]}" for name, texts in simple.items() if texts and texts[0].endswith("everywhere")]
-    if len(told) == len(results):
+    nothing = {name: text for name, texts in simple.items() for text in texts[:1] if text in NOTHING}
+    told = [f"{_told(names)} {text}" for text in NOTHING if (names := [n for n in results if nothing.get(n) == text])]
+    if len(nothing) == len(results):
         return told
     named = [*told, *_by_other_calls(failing), *_by_mutants(failing, results)]
     return named or [f"the {name} {texts[0]}" for name, texts in simple.items() if texts]
@@ -206,7 +207,8 @@ def _covering(explained: Sequence[tuple[Mutant, frozenset[str], int]], results: 
         best = sorted((item for item in best if item[2] == fewest), key=lambda item: _rank(item[0]))
         for mutant, matched, _ in best[: _NAMED if most == len(results) else 1]:
             names = [name for name in results if name in matched & rest]
-            named.append(f"{_told(names)} {'equals' if len(names) == 1 else 'equal'} {_what(mutant, names)}")
+            text = f"{_told(names)} {'equals' if len(names) == 1 else 'equal'} {_what(mutant, names)}"
+            named += [] if text in named else [text]
         rest -= best[0][1]
     return named
 

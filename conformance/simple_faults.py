@@ -12,6 +12,8 @@ from .layouts import EXPANDED
 from .problems import AnyArray, Problem
 from .values import Array
 
+# What a result is that nothing was computed for.
+NOTHING = ("is NaN everywhere", "is 0 everywhere")
 # A factor is named where it is a number that people write: these, and powers of two.
 _FACTORS = {-1.0: "the negative of", 2.0: "twice", 0.5: "half of"}
 
@@ -30,8 +32,8 @@ def simple_descriptions(
     own = right[name]
     if not actual.size:
         return
-    yield "is NaN everywhere", np.full(actual.shape, np.nan)
-    yield "is 0 everywhere", np.zeros(actual.shape)
+    yield NOTHING[0], np.full(actual.shape, np.nan)
+    yield NOTHING[1], np.zeros(actual.shape)
     first = float(actual.flat[0])
     if np.isfinite(first) and actual.size > 1:
         yield f"is {first:.6g} everywhere", np.full(actual.shape, first)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Literal
 
 from .index import Dim, Index
@@ -22,6 +23,7 @@ from .traverse import children, rebuild, rename, tensors
 CutKind = Literal["positions", "pairs"]
 # Stands in the words of a fault for the positions that do not count, which are not known to the program.
 POSITIONS = "⟨positions⟩"
+_MINUS = Const(Fraction(-1))
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def program_faults(program: Program) -> Iterator[ProgramFault]:
 def _of_definition(program: Program, number: int, step: Def) -> Iterator[ProgramFault]:
     """The faults of one definition, which stands at a place of the program."""
     for fault in faults(step.value, step.indices):
+        if fault.old == _MINUS or (fault.kind == "factor repeated" and _part(fault.old, fault.new) == _MINUS):
+            continue  # a sign that is changed is the factor −1 dropped
         value = fault.plant(step.value)
         what = _in_words(fault.kind, fault.old, fault.new, root=not fault.path)
         yield ProgramFault(fault.kind, step, value, what, _with(program, {number: value}))
@@ -127,9 +131,12 @@ def _further_changes(node: Expr) -> Iterator[tuple[str, Expr, str]]:
 def _in_words(kind: str, old: Expr, new: Expr, *, root: bool) -> str:
     """What a fault did to a node, as its author would say it."""
     if kind in ("factor dropped", "term dropped", "factor repeated") and (part := _part(old, new)) is not None:
+        if part == _MINUS:
+            return f"with the sign of `{new}` changed"
         word = kind.partition(" ")[0]
         return f"with the {word} `{part}` {'twice' if kind == 'factor repeated' else 'dropped'}"
     if kind in ("sign", "factor") and isinstance(old, Add) and (part := _part(old, new)) is not None:
+        part = _without_minus(part)
         return f"with the term `{part}` doubled" if kind == "factor" else f"with the sign of `{part}` changed"
     if kind == "sign":
         inner = old.argument if isinstance(old, Fn) else old
@@ -164,7 +171,7 @@ def _same(parts: tuple[Expr, ...], repeated: Expr) -> int:
 
 
 def _without_minus(part: Expr) -> Expr:
-    if isinstance(part, Mul) and part.factors[0] == Const(Fraction(-1)) and len(part.factors) == 2:
+    if isinstance(part, Mul) and part.factors[0] == _MINUS and len(part.factors) == 2:
         return part.factors[1]
     return part
 
@@ -251,10 +258,7 @@ def _stale(user: Def, step: Def, top: Max, at: Index, cut: Cut) -> Expr:
 
 def _sums_over(program: Program, made: Def) -> Iterator[tuple[int, Def, Expr]]:
     """The definitions that sum what is made otherwise, or a quotient of it, with it in their sum alone."""
-
-    def at(entry: Entry) -> Expr:
-        return made.at(*entry.indices)
-
+    at = partial(_definition_at, made)
     for number, step in enumerate(program.steps):
         if not isinstance(step.value, Sum):
             continue
@@ -262,8 +266,13 @@ def _sums_over(program: Program, made: Def) -> Iterator[tuple[int, Def, Expr]]:
             if inner == made.tensor:
                 yield number, step, _exchanged(step.value, inner, at)
             elif inner in program.defined and made.tensor in tensors(program.defined[inner].value):
-                between = Def(program.defined[inner].target, _exchanged(program.defined[inner].value, made.tensor, at))
-                yield number, step, _exchanged(step.value, inner, lambda entry, d=between: d.at(*entry.indices))
+                own = program.defined[inner]
+                between = Def(own.target, _exchanged(own.value, made.tensor, at))
+                yield number, step, _exchanged(step.value, inner, partial(_definition_at, between))
+
+
+def _definition_at(step: Def, entry: Entry) -> Expr:
+    return step.at(*entry.indices)
 
 
 def _exchanged(expr: Expr, tensor: Tensor, by: Callable[[Entry], Expr]) -> Expr:
