@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Literal
@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ..derivations.calculus.differentiate import NotDifferentiable, vjp
-from ..derivations.calculus.expr import Dim, Tensor
+from ..derivations.calculus.expr import Dim, Entry, Tensor, tensors
 from ..derivations.calculus.operation import Operation as Derived
-from ..derivations.calculus.program import Program
+from ..derivations.calculus.program import Def, Program
 from ..derivations.calculus.program_faults import POSITIONS, Cut, ProgramFault, program_faults
+from ..derivations.calculus.traverse import Replacement, graft
 from ..reference.generator.functions import forward_signature, vjp_signature
 from ..reference.generator.variants import Variant, variants_module
 from .derived import derived_operation
@@ -47,7 +48,8 @@ class Mutant:
         words: the change in words.
         forward, backward: in place of the generated functions.
         consistent: whether the gradients are those of the faulty program; of one without, they are the right ones.
-        saved: whether the gradients are by the right formula on faulty values that the forward pass saved.
+        saved: whether the backward pass mixes right and faulty values: it reads faulty ones that the forward pass
+            saved, or right outputs beside faulty values that it computes again.
         recomputed: whether what is changed in the backward pass is what the forward one defines, too.
     """
 
@@ -81,64 +83,76 @@ class Mutant:
 
 
 @cache
-def mutants_of(name: str) -> tuple[Mutant, ...]:
-    """The mutants of a derived operation, by the name under which `derived_operation` finds it."""
+def mutants_of(name: str, part: Part) -> tuple[Mutant, ...]:
+    """The mutants of a part of a derived operation, by the name under which `derived_operation` finds it.
+
+    To make them takes some seconds; they are kept.
+    """
     derivation, op = derived_operation(name)
-    return tuple(_mutants(op, generated_functions(derivation, op)))
+    right = generated_functions(derivation, op)
+    if part == "forward":
+        return tuple(_forward_mutants(op, right))
+    return () if right.vjp is None else tuple(_backward_mutants(op, right))
 
 
-def _mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
-    program = op.program.pruned()
-    forward = list(_distinct(program_faults(program)))
-    backward = list(_distinct(program_faults(op.vjp))) if right.vjp is not None else []
+def _forward_mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
+    faults = list(_distinct(program_faults(op.program.pruned())))
     variants: list[Variant] = []
-    for number, fault in enumerate(forward):
-        extra = () if fault.cut is None else (fault.cut.tensor,)
-        variants.append(Variant(f"forward_{number}", fault.program.pruned(), False, extra))
+    for number, fault in enumerate(faults):
+        variants.append(Variant(f"forward_{number}", fault.program.pruned(), False, _extra(fault)))
         if right.vjp is not None:
             if (program_saved := _saved(op.vjp, fault)) is not None:
-                variants.append(Variant(f"saved_{number}", program_saved, True, extra))
+                variants.append(Variant(f"saved_{number}", program_saved, True, _extra(fault)))
             try:
                 gradient = vjp(fault.program.pruned(), op.differentiable).pruned()
             except NotDifferentiable:
                 continue  # the maximum that it subtracts would have a gradient of its own
-            variants.append(Variant(f"gradient_{number}", gradient, True, extra))
-    for number, fault in enumerate(backward):
-        extra = () if fault.cut is None else (fault.cut.tensor,)
-        variants.append(Variant(f"backward_{number}", fault.program, True, extra))
+            variants.append(Variant(f"gradient_{number}", gradient, True, _extra(fault)))
+    made = _made(op, variants, "forward")
+    for number, fault in enumerate(faults):
+        if f"forward_{number}" not in made:
+            continue
+        gradient_function, saved = made.get(f"gradient_{number}"), made.get(f"saved_{number}")
+        for cutting in _cuttings(fault.cut):
+            words, forward = _words(fault, cutting), _cut(made[f"forward_{number}"], op, fault.cut, cutting)
+            if gradient_function is None:
+                yield Mutant("forward", fault, words, forward, right.vjp or _without_gradient, consistent=False)
+            else:
+                yield Mutant("forward", fault, words, forward, _cut(gradient_function, op, fault.cut, cutting))
+            if saved is not None:
+                backward = _cut(saved, op, fault.cut, cutting)
+                yield Mutant("forward", fault, words, forward, backward, consistent=False, saved=True)
+
+
+def _backward_mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
+    faults = list(_distinct(program_faults(op.vjp)))
+    variants: list[Variant] = []
+    for number, fault in enumerate(faults):
+        variants.append(Variant(f"backward_{number}", fault.program, True, _extra(fault)))
+        if fault.cut is None and (kept := _outputs_saved(op, fault)) is not None:
+            variants.append(Variant(f"kept_{number}", kept, True))
+    made = _made(op, variants, "backward")
+    for number, fault in enumerate(faults):
+        recomputed = fault.step.tensor in op.program.defined
+        if (function := made.get(f"backward_{number}")) is not None:
+            for cutting in _cuttings(fault.cut):
+                words, faulty = _words(fault, cutting), _cut(function, op, fault.cut, cutting)
+                yield Mutant("backward", fault, words, right.forward, faulty, recomputed=recomputed)
+        if (function := made.get(f"kept_{number}")) is not None:
+            yield Mutant("backward", fault, fault.what, right.forward, function, recomputed=True, saved=True)
+
+
+def _extra(fault: ProgramFault) -> tuple[Tensor, ...]:
+    return () if fault.cut is None else (fault.cut.tensor,)
+
+
+def _made(op: Derived, variants: Sequence[Variant], part: Part) -> dict[str, Function]:
+    """The functions that could be generated, by name."""
     source, names = variants_module(op, variants)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # a number where an array was: it fails when it is called
-        module = imported(f"lemmata_mutants_{op.name}", source)
-    right_vjp = right.vjp or _without_gradient
-    for number, fault in enumerate(forward):
-        if f"forward_{number}" not in names:
-            continue
-        function = getattr(module, f"forward_{number}")
-        consistent = f"gradient_{number}" in names
-        gradient_of = getattr(module, f"gradient_{number}") if consistent else right_vjp
-        for cutting in _cuttings(fault.cut):
-            yield Mutant(
-                "forward",
-                fault,
-                _words(fault, cutting),
-                _cut(function, op, fault.cut, cutting),
-                _cut(gradient_of, op, fault.cut, cutting) if consistent else gradient_of,
-                consistent,
-            )
-            if f"saved_{number}" in names:
-                saved = _cut(getattr(module, f"saved_{number}"), op, fault.cut, cutting)
-                forward_part = _cut(function, op, fault.cut, cutting)
-                yield Mutant(
-                    "forward", fault, _words(fault, cutting), forward_part, saved, consistent=False, saved=True
-                )
-    for number, fault in enumerate(backward):
-        if f"backward_{number}" in names:
-            function = getattr(module, f"backward_{number}")
-            for cutting in _cuttings(fault.cut):
-                faulty = _cut(function, op, fault.cut, cutting)
-                recomputed = fault.step.tensor in op.program.defined
-                yield Mutant("backward", fault, _words(fault, cutting), right.forward, faulty, recomputed=recomputed)
+        module = imported(f"lemmata_mutants_{op.name}_{part}", source)
+    return {name: getattr(module, name) for name in names}
 
 
 def _saved(backward: Program, fault: ProgramFault) -> Program | None:
@@ -147,7 +161,39 @@ def _saved(backward: Program, fault: ProgramFault) -> Program | None:
     steps = tuple(faulty.get(step.tensor, step) for step in backward.steps)
     if fault.step.tensor not in backward.defined:
         return None
-    return replace(backward, inputs=(*backward.inputs, *((fault.cut.tensor,) if fault.cut else ())), steps=steps)
+    return replace(backward, inputs=(*backward.inputs, *_extra(fault)), steps=steps)
+
+
+def _outputs_saved(op: Derived, fault: ProgramFault) -> Program | None:
+    """The gradient program whose own definitions read faulty values, the outputs of the forward pass being right.
+
+    None if there is no such difference: if no output that the gradients read depends on what is faulty.
+    """
+    defined, outputs = op.program.defined, set(op.program.outputs)
+    faulty: dict[Tensor, Tensor] = {}
+    copies: list[Def] = []
+    spoiled: set[Tensor] = set()
+    for step in fault.program.steps:
+        value = graft(step.value, {t: _entry_of(new) for t, new in faulty.items()})
+        changed = step.tensor == fault.step.tensor or bool(set(tensors(step.value)) & (faulty.keys() | spoiled))
+        if step.tensor not in defined or not changed:
+            continue
+        if step.tensor in outputs:
+            spoiled.add(step.tensor)
+        else:
+            faulty[step.tensor] = replace(step.tensor, name=f"{step.tensor.name}_faulty")
+            copies.append(Def(Entry(faulty[step.tensor], step.target.indices), value))
+    if not (spoiled and faulty):
+        return None
+    right = [step for step in op.vjp.steps if step.tensor in defined]
+    renamed = {t: _entry_of(new) for t, new in faulty.items()}
+    own = [Def(s.target, graft(s.value, renamed)) for s in op.vjp.steps if s.tensor not in defined]
+    guarded = op.vjp.zero_over_empty | {new for t, new in faulty.items() if t in op.vjp.zero_over_empty}
+    return replace(op.vjp, steps=(*right, *copies, *own), zero_over_empty=guarded).pruned()
+
+
+def _entry_of(tensor: Tensor) -> Replacement:
+    return lambda *indices: Entry(tensor, indices)
 
 
 def _without_gradient(**_: Any) -> Any:

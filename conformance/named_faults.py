@@ -16,7 +16,7 @@ from .contracts import FailedTrial, Trial
 from .execution import cotangent_name
 from .further_cases import further_cases
 from .locate import locate
-from .mutants import Mutant, mutants_of
+from .mutants import Mutant, Part, mutants_of
 from .problems import AnyArray, Values, shown
 from .profiles import Profile
 from .simple_faults import NOTHING, other_calls, simple_descriptions
@@ -27,6 +27,7 @@ from .values import Array
 _NAMED = 3
 # A wrong result may be larger than the right one that the bound is of, and its rounding errors with it.
 _LARGEST_RATIO = 16.0
+_GRADIENT = "gradient of "
 _AXES = {0: (), 1: ("position",), 2: ("row", "col"), 3: ("batch", "row", "col"), 4: ("batch", "head", "row", "col")}
 # The simplest faults first: what is left out, then what is turned round, then what stops early.
 _ORDER = ("term dropped", "factor dropped", "sign", "tail", "stale", "base", "factor", "range", "index", "power")
@@ -80,10 +81,17 @@ class _Compared:
         actual, right, allowed = self.actual[name], self.right[name], self.allowed[name]
         if not _differs(claimed, right, allowed).any():
             return False
-        with np.errstate(all="ignore"):
-            largest = [float(np.max(np.abs(x[np.isfinite(x)]), initial=0.0)) for x in (claimed, right)]
-        ratio = largest[0] / largest[1] if largest[1] > 0 else _LARGEST_RATIO
-        return not _differs(actual, claimed, allowed * float(np.clip(ratio, 1.0, _LARGEST_RATIO))).any()
+        return not _differs(actual, claimed, _allowed_of(claimed, right, allowed, self._relative)).any()
+
+    @cached_property
+    def _relative(self) -> float:
+        """The usual bound in proportion to the right result, of the result in which it is largest."""
+        found = [0.0]
+        for name, right in self.right.items():
+            allowed = self.allowed[name]
+            stated = np.isfinite(allowed) & np.isfinite(right) & (right != 0)
+            found += [float(np.median(allowed[stated] / np.abs(right[stated])))] if stated.any() else []
+        return max(found)
 
     def same(self, name: str, claimed: Array) -> bool:
         """Whether an array is what is right."""
@@ -144,7 +152,7 @@ def _named(failing: Sequence[_Compared]) -> list[str]:
     told = [f"{_told(names)} {text}" for text in NOTHING if (names := [n for n in results if nothing.get(n) == text])]
     if len(nothing) == len(results):
         return told
-    named = [*told, *_by_other_calls(failing), *_by_mutants(failing, results)]
+    named = [*told, *(_by_other_calls(failing) or _by_mutants(failing, results))]
     return named or [f"the {name} {texts[0]}" for name, texts in simple.items() if texts]
 
 
@@ -187,7 +195,10 @@ def _by_mutants(failing: Sequence[_Compared], results: tuple[str, ...]) -> list[
     source = source_of(ordered[0].trial.operation.name, ordered[0].trial.problem)
     if source is None:
         return []
-    for mutant in mutants_of(source.name):
+    # The forward pass is not what is wrong where no output is.
+    wrong_outputs = any(not name.startswith(_GRADIENT) for name in results)
+    parts: tuple[Part, ...] = ("forward", "backward") if wrong_outputs else ("backward",)
+    for mutant in (m for part in parts for m in mutants_of(source.name, part)):
         matched, unlike = _matched(mutant, source, ordered)
         if matched:
             explained.append((mutant, matched, unlike))
@@ -216,9 +227,7 @@ def _covering(explained: Sequence[tuple[Mutant, frozenset[str], int]], results: 
 def _what(mutant: Mutant, names: Sequence[str]) -> str:
     """The faulty definition, or what follows from it."""
     own = mutant.definition.removeprefix("d")
-    direct = (
-        len(names) == 1 and mutant.definition.startswith("d") and names[0].removeprefix("gradient of ")[0] == own[0]
-    )
+    direct = len(names) == 1 and mutant.definition.startswith("d") and names[0].removeprefix(_GRADIENT)[0] == own[0]
     return str(mutant) if direct and mutant.part == "backward" else f"what follows from {mutant}"
 
 
@@ -249,9 +258,19 @@ def _rank(mutant: Mutant) -> tuple[int, int, int]:
     return (_ORDER.index(kind) if kind in _ORDER else len(_ORDER), len(str(mutant)), mutant.part == "backward")
 
 
+def _allowed_of(claimed: Array, right: Array, allowed: Array, relative: float) -> Array:
+    """The bound on the right result, for a wrong one: in proportion to its size, also where the right one is 0."""
+    with np.errstate(all="ignore"):
+        sizes = [np.where(np.isfinite(x), np.abs(x), 0.0) for x in (claimed, right)]
+        largest = [float(np.max(x, initial=0.0)) for x in sizes]
+        ratio = largest[0] / largest[1] if largest[1] > 0 else _LARGEST_RATIO
+        own = relative * np.maximum(sizes[0], np.mean(sizes[0]) if sizes[0].size else 0.0)
+        return np.maximum(allowed * float(np.clip(ratio, 1.0, _LARGEST_RATIO)), own)
+
+
 def _flat(values: Values) -> dict[str, Array]:
     outputs = {shown(name): x for name, x in values.outputs.items()}
-    return outputs | {f"gradient of {name}": x for name, x in values.gradients.items()}
+    return outputs | {f"{_GRADIENT}{name}": x for name, x in values.gradients.items()}
 
 
 def _differs(actual: Array, expected: Array, allowed: Array) -> AnyArray:

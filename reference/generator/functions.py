@@ -199,9 +199,9 @@ def comment_of(step: Def) -> str:
     return text
 
 
-def body_lines(program: Program, signature: Signature) -> list[str]:
-    """One statement for each definition."""
-    context = context_of(program, signature, reuse=True)
+def body_lines(program: Program, signature: Signature, *, reuse: bool = True) -> list[str]:
+    """One statement for each definition; `reuse`: in memory that is not read again, where there is some."""
+    context = context_of(program, signature, reuse=reuse)
     lines: list[str] = []
     for tensor, value in signature.defaults.items():
         shown = compile_default(value, context)
@@ -244,7 +244,7 @@ def definition_lines(step: Def, program: Program, signature: Signature, context:
     """The code of one definition, after its index notation as a comment."""
     name = step.tensor.name
     context.order[:] = list(step.indices)
-    context.spent = spent(program, step)
+    context.spent = spent(program, step) if context.reuse else frozenset()
     lines = comment_lines(comment_of(step))
     main, extras = split_optional(step.value, signature.neutral)
     code = compile_expr(main, context) if step.tensor.kind == "boolean" else as_number(main, context)

@@ -57,7 +57,7 @@ def _function(op: Operation, variant: Variant, signature: Signature) -> str:
     signature = inner_signature(op, replace(signature, name=variant.name))
     signature = replace(signature, required=(*signature.required, *variant.extra))
     outer = outer_signature(op, signature)
-    made = body_lines(variant.program, signature)
+    made = body_lines(variant.program, signature, reuse=False)
     code = [*split_lines(op, signature, made, helper="_halves"), *made, *joining_lines(op, signature)]
     code = with_namespace(code, outer)
     arguments = ", ".join(argument_list(outer, [KEYWORD] if op.pairs else []))
