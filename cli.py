@@ -1,7 +1,7 @@
 """The `lemmata` command: one function a verb, each thin.
 
-Exit codes: 0, all is well; 1, a statement is not proved, a target does not conform, or a generated file has drifted;
-2, the request cannot be carried out as it was made.
+Exit codes: 0, all is well; 1, a statement is not proved, a target does not conform, a generated file has drifted, or
+a planted fault is not caught; 2, the request cannot be carried out as it was made.
 """
 
 from __future__ import annotations
@@ -100,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
     sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all")
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
+    _add_json(sub)
+
+    sub = add("adequacy", _adequacy, "plant faults in an operation's own program, and say which checks catch them")
+    sub.add_argument("operation", metavar="OPERATION", help="an operation of the catalogue, or FILE.py:operation")
+    sub.add_argument("--dtype", default="float64", metavar="T", help="of the calls; default float64, the tightest")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
+    sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all that decide")
     _add_json(sub)
 
     sub = add("doctor", _doctor, "say what this machine can run")
@@ -307,11 +314,32 @@ def _conform(arguments: argparse.Namespace) -> int:
     return PROVED if verdict.conforms else FAILED
 
 
-def _require_torch() -> None:
+def _adequacy(arguments: argparse.Namespace) -> int:
+    _require_torch("adequacy")
+    from .conformance.adequacy import adequacy
+    from .display import console_for
+    from .progress import reporting
+
+    console = console_for(to_stderr=arguments.json == "-")
+    with reporting() as progress:
+        found = adequacy(
+            arguments.operation,
+            dtype=arguments.dtype,
+            only=arguments.only,
+            seed=arguments.seed,
+            progress=progress,
+        )
+    for line in found.lines():
+        console.print(line, markup=False, soft_wrap=True)
+    _write_json(found.to_json(), arguments.json)
+    return FAILED if found.gaps else PROVED
+
+
+def _require_torch(verb: str = "conform") -> None:
     from .doctor import has
 
     if not has("torch"):
-        raise UsageError("PyTorch is not installed; conform needs it: pip install 'lemmata[torch]'")
+        raise UsageError(f"PyTorch is not installed; {verb} needs it: pip install 'lemmata[torch]'")
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -13,16 +13,26 @@ from typing import Any
 from ..derivations.calculus.operation import Operation as Derived
 from . import attention, rowwise
 from .derived import derived_calls, derived_operation
+from .generic import Calls
 from .problems import Problem, Values
 from .targets import UsageError
 
 Function = Callable[..., Any]
 
-_BY_HAND: dict[str, Callable[[Problem, Function, Function], Values]] = {
-    "attention": attention.evaluated,
-    "softmax": partial(rowwise.evaluated, reduces=False),
-    "log_softmax": partial(rowwise.evaluated, reduces=False),
-    "logsumexp": partial(rowwise.evaluated, reduces=True),
+
+@dataclass(frozen=True)
+class _ByHand:
+    """How the problems of a contract that is written by hand are evaluated, and what its calls return."""
+
+    evaluate: Callable[[Problem, Function, Function], Values]
+    returned: str
+
+
+_BY_HAND: dict[str, _ByHand] = {
+    "attention": _ByHand(attention.evaluated, "o"),
+    "softmax": _ByHand(partial(rowwise.evaluated, reduces=False), "p"),
+    "log_softmax": _ByHand(partial(rowwise.evaluated, reduces=False), "y"),
+    "logsumexp": _ByHand(partial(rowwise.evaluated, reduces=True), "lse"),
 }
 
 
@@ -33,10 +43,12 @@ class Source:
     Attributes:
         name: of the derived operation, as `derived_operation` takes it.
         evaluate: a problem by a forward function and a vector-Jacobian product in place of the generated ones.
+        returned: the outputs of the derived operation that the call returns.
     """
 
     name: str
     evaluate: Callable[[Problem, Function, Function], Values]
+    returned: tuple[str, ...]
 
     @property
     def operation(self) -> Derived:
@@ -45,16 +57,16 @@ class Source:
 
 
 @cache
-def _calls(name: str) -> Any:
+def _calls(name: str) -> Calls:
     return derived_calls(name)
 
 
 def source_of(name: str, problem: Problem) -> Source | None:
     """The source of a problem of the operation that a run calls `name`; None of a contract that is not derived."""
-    if name in _BY_HAND:
-        return Source(name, _BY_HAND[name])
+    if (by_hand := _BY_HAND.get(name)) is not None:
+        return Source(name, by_hand.evaluate, (by_hand.returned,))
     try:
         calls = _calls(name)
     except UsageError:
         return None
-    return Source(calls.operation_of(problem), calls.values_by)
+    return Source(calls.operation_of(problem), calls.values_by, calls.returned(problem.context))
