@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,8 @@ from typing import Any
 import hypothesis
 import numpy as np
 
-from .checks import checks_of
+from .cases import case_code
+from .checks import FORWARD, GRADIENT, checks_of
 from .contracts import Check, Operation, Trial
 from .equivalence import Argument, argument_for
 from .mutants import Mutant, mutants_of
@@ -34,8 +35,10 @@ from .targets import UsageError
 
 # Cases for every mutant: nearly all die on the first few.
 CASES = 40
-# Further cases for those that survive: what shows on one case in a hundred is still caught by a run.
-MORE_CASES = 400
+# Further cases for those that survive: a run has thousands, and catches what shows on one case in a hundred.
+MORE_CASES = 200
+# So many are drawn for each that is used: as many as a run has, of which those of all sizes are chosen.
+_DRAWN = 5
 # Fewer numbers than this tell few mutants apart, and are tried last.
 _FEW = 24
 
@@ -170,8 +173,9 @@ def adequacy(
     checks = _chosen(contract, only)
     profile = contract.profiles(dtype, "cpu")[-1]
     bench = _Bench(_remembering(contract), dtype, profile, checks)
-    first = bench.ready(_drawn(contract, cases, seed))
-    further: list[_Ready] | None = None
+    drawn = bench.ready(_drawn(contract, _DRAWN * (cases + more_cases), seed))
+    first = _spread(drawn, cases)
+    further = _spread([ready for ready in drawn if ready not in first], more_cases)
     mutants = _mutants(first)
     if not mutants:
         raise UsageError(f"operation {operation!r} has no program of its own to plant faults in")
@@ -180,16 +184,19 @@ def adequacy(
     survivors: list[Survivor] = []
     undefined = 0
     for number, (name, mutant) in enumerate(mutants):
-        outcome = bench.hold(mutant, [ready for ready in first if ready.source.name == name])
+        own = [ready for ready in first if ready.source.name == name]
+        outcome = bench.hold(mutant, own, _quick(checks))
         if not isinstance(outcome, Killed):
-            argument = argument_for(mutant, _source(first, name), returned)
-            if argument.kind == "gap":
-                further = bench.ready(_drawn(contract, more_cases, seed + 1)) if further is None else further
-                later = bench.hold(mutant, [ready for ready in further if ready.source.name == name])
-                outcome = replace(later, cases=outcome + later.cases) if isinstance(later, Killed) else outcome + later
-            if isinstance(outcome, int) and outcome:
+            later = bench.hold(mutant, [ready for ready in further if ready.source.name == name], _quick(checks))
+            outcome = replace(later, cases=outcome + later.cases) if isinstance(later, Killed) else outcome + later
+        if not isinstance(outcome, Killed):
+            argument = argument_for(mutant, own[0].source, returned)
+            caught = bench.hold(mutant, own, checks) if argument.kind == "gap" else outcome
+            if isinstance(caught, Killed):
+                outcome = caught
+            elif outcome:
                 survivors.append(Survivor(str(mutant), mutant.part, outcome, argument))
-            elif isinstance(outcome, int):
+            else:
                 undefined += 1
         if isinstance(outcome, Killed):
             killed.append(outcome)
@@ -221,14 +228,10 @@ def _mutants(cases: Sequence[_Ready]) -> list[tuple[str, Mutant]]:
     ]
 
 
-def _source(cases: Sequence[_Ready], name: str) -> Source:
-    return next(ready.source for ready in cases if ready.source.name == name)
-
-
 # Cases --------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Ready:
     """A case with its numbers and what they are a call of."""
 
@@ -247,7 +250,7 @@ class _Bench:
     checks: tuple[Check, ...]
 
     def ready(self, cases: Sequence[Any]) -> list[_Ready]:
-        """The cases as numbers, the most telling first."""
+        """The cases as numbers, each once, the most telling first."""
         found: list[_Ready] = []
         for case in cases:
             problem = self.operation.build(case, DTYPES[self.dtype])
@@ -255,8 +258,11 @@ class _Bench:
             found += [] if source is None else [_Ready(case, problem, source)]
         return sorted(found, key=lambda ready: _telling(ready.problem))
 
-    def hold(self, mutant: Mutant, cases: Sequence[_Ready]) -> Killed | int:
-        """The checks that catch a mutant, or how many cases it survives."""
+    def hold(self, mutant: Mutant, cases: Sequence[_Ready], first: Sequence[Check]) -> Killed | int:
+        """The checks that catch a mutant, or how many cases it survives.
+
+        `first` are the checks that decide whether it is caught; in the case in which one does, all are held against it.
+        """
         survived = 0
         for ready in cases:
             target = Planted(self.operation, mutant, ready.source, ready.problem)
@@ -265,17 +271,27 @@ class _Bench:
                 warnings.simplefilter("ignore")
                 if trial.run.refusal is not None:
                     continue
-                failed = tuple(self._failing(trial))
-            survived += 1
-            if failed:
-                return Killed(str(mutant), mutant.part, failed, survived)
+                survived += _shows(ready.problem, mutant)
+                if any(self._fails(check, trial) for check in first):
+                    failed = tuple(check.name for check in self.checks if self._fails(check, trial))
+                    return Killed(str(mutant), mutant.part, failed, max(survived, 1))
         return survived
 
-    def _failing(self, trial: Trial) -> Iterator[str]:
-        for check in self.checks:
-            finding = check.apply(trial, self.profile)
-            if finding is not None and finding.failure is not None:
-                yield check.name
+    def _fails(self, check: Check, trial: Trial) -> bool:
+        finding = check.apply(trial, self.profile)
+        return finding is not None and finding.failure is not None
+
+
+def _quick(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """The checks that cost one call; all, if there are none of these."""
+    return tuple(check for check in checks if check.name in (FORWARD, GRADIENT)) or tuple(checks)
+
+
+def _shows(problem: Problem, mutant: Mutant) -> bool:
+    """Whether a case has anything that the part of a mutant computes."""
+    if not all(x.size for x in problem.arrays.values()):
+        return False
+    return mutant.part == "forward" or bool(set(problem.requires_grad) - problem.unreached)
 
 
 def _telling(problem: Problem) -> tuple[bool, bool, int]:
@@ -302,7 +318,14 @@ def _drawn(operation: Operation, count: int, seed: int) -> list[Any]:
         found.append(case)
 
     collect()
-    return found
+    return list({case_code(case): case for case in found}.values())
+
+
+def _spread(cases: Sequence[_Ready], count: int) -> list[_Ready]:
+    """So many of the cases, evenly chosen from the smallest to the largest, in their order."""
+    if len(cases) <= count:
+        return list(cases)
+    return [cases[k * (len(cases) - 1) // max(1, count - 1)] for k in range(count)]
 
 
 def _remembering(operation: Operation) -> Operation:

@@ -79,7 +79,8 @@ class Mutant:
                 warnings.simplefilter("ignore")
                 return source.evaluate(problem, self.forward, self.backward)
         except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, OverflowError):
-            return None  # such as a power of an argument that is absent: no implementation could have it
+            # Such as a power of an argument that is absent: no implementation could have it.
+            return None
 
 
 @cache

@@ -14,6 +14,10 @@ from .problems import Problem, Values, array
 from .sources import Source
 
 
+class BrokenMutant(BaseException):
+    """A planted target raised what no mutant should; not an Exception, which would pass for a fault that is caught."""
+
+
 @dataclass(frozen=True)
 class Planted:
     """A mutant as a target for the calls of one problem: those with arguments of the same shapes."""
@@ -33,11 +37,10 @@ class Planted:
         positional, defaults = self.operation.signature
         given = dict(zip(positional, arguments, strict=False)) | keywords
         tensors = {name: x for name, x in given.items() if isinstance(x, torch.Tensor)}
-        options = {
-            name: x
-            for name, x in given.items()
-            if name not in tensors and (name not in defaults or x != defaults[name])
-        }
+        others = {name: x for name, x in given.items() if name not in tensors}
+        # An option at its default is left out of a problem, unless its calls always pass it.
+        fresh = {name for name, x in others.items() if name not in defaults or x != defaults[name]}
+        options = {name: x for name, x in others.items() if name in fresh or name in self.problem.options}
         arrays = {name: _as_given(x, self.problem, name) for name, x in tensors.items()}
         call = _Call(self, replace(self.problem, arrays=arrays, options=options), tuple(tensors))
         outputs = _Function.apply(call, *tensors.values())  # type: ignore[no-untyped-call]  # PyTorch gives it no types
@@ -60,7 +63,10 @@ class _Call:
     names: tuple[str, ...]
 
     def values(self, problem: Problem) -> Values:
-        found = self.target.mutant.values(self.target.source, problem)
+        try:
+            found = self.target.mutant.values(self.target.source, problem)
+        except Exception as error:
+            raise BrokenMutant(f"{self.target.mutant}: {type(error).__name__}: {error}") from error
         if found is None:
             raise NotImplementedError("the faulty program has no value here")
         return found
