@@ -38,7 +38,7 @@ CASES = 40
 # Further cases for those that survive: a run has thousands, and catches what shows on one case in a hundred.
 MORE_CASES = 200
 # So many are drawn for each that is used: as many as a run has, of which those of all sizes are chosen.
-_DRAWN = 5
+DRAWN = 5
 # Fewer numbers than this tell few mutants apart, and are tried last.
 _FEW = 24
 
@@ -173,7 +173,7 @@ def adequacy(
     checks = _chosen(contract, only)
     profile = contract.profiles(dtype, "cpu")[-1]
     bench = _Bench(_remembering(contract), dtype, profile, checks)
-    drawn = bench.ready(_drawn(contract, _DRAWN * (cases + more_cases), seed))
+    drawn = bench.ready(_drawn(contract, DRAWN * (cases + more_cases), seed))
     first = _spread(drawn, cases)
     further = _spread([ready for ready in drawn if ready not in first], more_cases)
     mutants = _mutants(first)
@@ -186,6 +186,11 @@ def adequacy(
     for number, (name, mutant) in enumerate(mutants):
         own = [ready for ready in first if ready.source.name == name]
         outcome = bench.hold(mutant, own, _quick(checks))
+        if outcome and not isinstance(outcome, Killed) and bench.identical(mutant, own):
+            argument = argument_for(mutant, own[0].source, returned)
+            if argument.kind == "equivalent":
+                survivors.append(Survivor(str(mutant), mutant.part, outcome, argument))
+                continue
         if not isinstance(outcome, Killed):
             later = bench.hold(mutant, [ready for ready in further if ready.source.name == name], _quick(checks))
             outcome = replace(later, cases=outcome + later.cases) if isinstance(later, Killed) else outcome + later
@@ -276,6 +281,15 @@ class _Bench:
                     failed = tuple(check.name for check in self.checks if self._fails(check, trial))
                     return Killed(str(mutant), mutant.part, failed, max(survived, 1))
         return survived
+
+    def identical(self, mutant: Mutant, cases: Sequence[_Ready]) -> bool:
+        """Whether a mutant gives the very bits of the reference: more cases would not tell them apart by rounding."""
+        for ready in cases:
+            values, right = mutant.values(ready.source, ready.problem), self.operation.reference(ready.problem)
+            pairs = [] if values is None else [(values.outputs, right.outputs), (values.gradients, right.gradients)]
+            if not all(np.array_equal(a[k], b[k], equal_nan=True) for a, b in pairs for k in b):
+                return False
+        return True
 
     def _fails(self, check: Check, trial: Trial) -> bool:
         finding = check.apply(trial, self.profile)
