@@ -28,6 +28,8 @@ _NAMED = 3
 # A wrong result may be larger than the right one that the bound is of, and its rounding errors with it.
 _LARGEST_RATIO = 16.0
 _GRADIENT = "gradient of "
+# A longer program, such as that of a block, has so many faults that to make them takes a minute.
+_MOST_STEPS = 12
 _AXES = {0: (), 1: ("position",), 2: ("row", "col"), 3: ("batch", "row", "col"), 4: ("batch", "head", "row", "col")}
 # The simplest faults first: what is left out, then what is turned round, then what stops early.
 _ORDER = ("term dropped", "factor dropped", "sign", "tail", "stale", "base", "factor", "range", "index", "power")
@@ -149,7 +151,11 @@ def _named(failing: Sequence[_Compared]) -> list[str]:
     results = tuple(dict.fromkeys(name for compared in failing for name in compared.wrong))
     simple = {name: _simple(name, [c for c in failing if name in c.wrong]) for name in results}
     nothing = {name: text for name, texts in simple.items() for text in texts[:1] if text in NOTHING}
-    told = [f"{_told(names)} {text}" for text in NOTHING if (names := [n for n in results if nothing.get(n) == text])]
+    told = [
+        f"{_told(names)} {text if len(names) == 1 else text.replace('is', 'are', 1)}"
+        for text in NOTHING
+        if (names := [n for n in results if nothing.get(n) == text])
+    ]
     if len(nothing) == len(results):
         return told
     named = [*told, *(_by_other_calls(failing) or _by_mutants(failing, results))]
@@ -193,7 +199,7 @@ def _by_mutants(failing: Sequence[_Compared], results: tuple[str, ...]) -> list[
     explained: list[tuple[Mutant, frozenset[str], int]] = []
     ordered = sorted(failing, key=lambda compared: sum(x.size for x in compared.actual.values()))
     source = source_of(ordered[0].trial.operation.name, ordered[0].trial.problem)
-    if source is None:
+    if source is None or len(source.operation.program.steps) > _MOST_STEPS:
         return []
     # The forward pass is not what is wrong where no output is.
     wrong_outputs = any(not name.startswith(_GRADIENT) for name in results)
