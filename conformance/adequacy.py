@@ -179,7 +179,6 @@ def adequacy(
     mutants = _mutants(first)
     if not mutants:
         raise UsageError(f"operation {operation!r} has no program of its own to plant faults in")
-    returned = frozenset(name for ready in first for name in ready.source.returned)
     killed: list[Killed] = []
     survivors: list[Survivor] = []
     undefined = 0
@@ -187,7 +186,7 @@ def adequacy(
         own = [ready for ready in first if ready.source.name == name]
         outcome = bench.hold(mutant, own, _quick(checks))
         if outcome and not isinstance(outcome, Killed) and bench.identical(mutant, own):
-            argument = argument_for(mutant, own[0].source, returned)
+            argument = argument_for(mutant, [ready.source for ready in own])
             if argument.kind == "equivalent":
                 survivors.append(Survivor(str(mutant), mutant.part, outcome, argument))
                 continue
@@ -195,7 +194,7 @@ def adequacy(
             later = bench.hold(mutant, [ready for ready in further if ready.source.name == name], _quick(checks))
             outcome = replace(later, cases=outcome + later.cases) if isinstance(later, Killed) else outcome + later
         if not isinstance(outcome, Killed):
-            argument = argument_for(mutant, own[0].source, returned)
+            argument = argument_for(mutant, [ready.source for ready in own])
             caught = bench.hold(mutant, own, checks) if argument.kind == "gap" else outcome
             if isinstance(caught, Killed):
                 outcome = caught

@@ -144,6 +144,10 @@ class Calls:
         """The same by other functions with the arguments and results of the generated ones that the problem wants."""
         return self._evaluated(problem, lambda _: forward, lambda _: backward)
 
+    def given(self, problem: Problem) -> frozenset[str]:
+        """The inputs of the derived operation that a problem passes or, by its options, stands for."""
+        return frozenset(name for name, x in self._arguments(problem).items() if x is not None)
+
     def operation_of(self, problem: Problem) -> str:
         """The derived operation, or variant of it, that a problem is a call of."""
         variant = self.convention.variant

@@ -44,11 +44,13 @@ class Source:
         name: of the derived operation, as `derived_operation` takes it.
         evaluate: a problem by a forward function and a vector-Jacobian product in place of the generated ones.
         returned: the outputs of the derived operation that the call returns.
+        given: the inputs that the call passes or stands for; None: any of them.
     """
 
     name: str
     evaluate: Callable[[Problem, Function, Function], Values]
     returned: tuple[str, ...]
+    given: frozenset[str] | None = None
 
     @property
     def operation(self) -> Derived:
@@ -69,4 +71,4 @@ def source_of(name: str, problem: Problem) -> Source | None:
         calls = _calls(name)
     except UsageError:
         return None
-    return Source(calls.operation_of(problem), calls.values_by, calls.returned(problem.context))
+    return Source(calls.operation_of(problem), calls.values_by, calls.returned(problem.context), calls.given(problem))

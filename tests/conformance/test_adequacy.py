@@ -56,7 +56,7 @@ def test_what_differs_is_a_gap() -> None:
     source = source_of("softmax", problem)
     assert source is not None
     (mutant,) = [m for m in mutants_of("softmax", "backward") if m.words == "with the term `delta` dropped"]
-    argument = argument_for(mutant, source, frozenset({"p"}))
+    argument = argument_for(mutant, [source])
     assert argument.kind == "gap"
     assert argument.reason.startswith("they differ: ")
 
