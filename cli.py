@@ -1,7 +1,7 @@
 """The `lemmata` command: one function a verb, each thin.
 
-Exit codes: 0, all is well; 1, a statement is not proved, a target does not conform, or a generated file has drifted;
-2, the request cannot be carried out as it was made.
+Exit codes: 0, all is well; 1, a statement is not proved, a target does not conform, a generated file has drifted, or
+a planted fault is not caught; 2, the request cannot be carried out as it was made.
 """
 
 from __future__ import annotations
@@ -103,11 +103,24 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
     sub.add_argument("--budget", type=float, metavar="SECONDS", help="draw no further case after so long")
     sub.add_argument("--call-limit", type=float, metavar="SECONDS", help="time for one call; default 60")
+    sub.add_argument(
+        "--explain",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="say where the errors of a failure are and which fault it matches; default yes, some seconds a failure",
+    )
     sub.add_argument("--journal", metavar="FILE", help="keep the journal of the run there, not in the cache")
     sub.add_argument("--resume", action="store_true", help="go on with such a run that was interrupted or killed")
     _add_json(sub)
     sub.add_argument("--html", metavar="FILE", help="also write a page that stands alone; - for standard output")
     sub.add_argument("--junit", metavar="FILE", help="also write JUnit XML; - for standard output")
+
+    sub = add("adequacy", _adequacy, "plant faults in an operation's own program, and say which checks catch them")
+    sub.add_argument("operation", metavar="OPERATION", help="an operation of the catalogue, or FILE.py:operation")
+    sub.add_argument("--dtype", default="float64", metavar="T", help="of the calls; default float64, the tightest")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
+    sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all that decide")
+    _add_json(sub)
 
     sub = add("doctor", _doctor, "say what this machine can run")
     _add_json(sub)
@@ -315,10 +328,9 @@ def _conform(arguments: argparse.Namespace) -> int:
             call_limit=arguments.call_limit,
             journal=journal,
             resume=arguments.resume,
+            explain=arguments.explain,
             progress=progress,
         )
-    if arguments.journal is None and journal is not None:
-        journal.unlink(missing_ok=True)  # the run has ended
     render(verdict, console)
     _write_json(verdict.to_json(), arguments.json)
     if arguments.html is not None:
@@ -329,6 +341,8 @@ def _conform(arguments: argparse.Namespace) -> int:
         from .conformance.junit import junit_xml
 
         _put(junit_xml(verdict), arguments.junit)
+    if arguments.journal is None and journal is not None:
+        journal.unlink(missing_ok=True)  # the run has ended, and everything is written
     return PROVED if verdict.conforms else FAILED
 
 
@@ -346,11 +360,32 @@ def _journal(arguments: argparse.Namespace) -> Path | None:
     return journal_of({"in": os.getcwd(), **{name: getattr(arguments, name) for name in asked}})
 
 
-def _require_torch() -> None:
+def _adequacy(arguments: argparse.Namespace) -> int:
+    _require_torch("adequacy")
+    from .conformance.adequacy import adequacy
+    from .display import console_for
+    from .progress import reporting
+
+    console = console_for(to_stderr=arguments.json == "-")
+    with reporting() as progress:
+        found = adequacy(
+            arguments.operation,
+            dtype=arguments.dtype,
+            only=arguments.only,
+            seed=arguments.seed,
+            progress=progress,
+        )
+    for line in found.lines():
+        console.print(line, markup=False, soft_wrap=True)
+    _write_json(found.to_json(), arguments.json)
+    return FAILED if found.gaps else PROVED
+
+
+def _require_torch(verb: str = "conform") -> None:
     from .doctor import has
 
     if not has("torch"):
-        raise UsageError("PyTorch is not installed; conform needs it: pip install 'lemmata[torch]'")
+        raise UsageError(f"PyTorch is not installed; {verb} needs it: pip install 'lemmata[torch]'")
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

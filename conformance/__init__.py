@@ -17,6 +17,12 @@ fails, `reproduce` writes it as a script.
 it share: `report` for the terminal, `junit` for continuous integration, and `html`, a page with plots (`html_evidence`
 of `html_plots`, looks in `html_style`). What a target says is made fit to print by `xml_text`.
 
+A failure is explained (`named_faults`) by where in the arrays the errors are (`locate`) and by the named fault whose
+results the target gives: a result that is nothing or another one, a call with other arguments (`simple_faults`), or a
+fault of the operation's own program (`mutants`), evaluated in place of the reference (`sources`) on the failing case
+and on larger ones (`further_cases`). The same mutants, as targets (`planted`), measure what the checks are worth
+(`adequacy`); one that survives is proved to be the right program, or is a gap (`equivalence`).
+
 The contracts of softmax and attention are written by hand. Any other one, of the catalogue or of a user's file, is made
 from its derivation (`derived`): the form of its calls (`forms`) gives the cases (`generic_cases`), the generated code
 (`generated`) the reference and the bounds, its programs the profiles (`generic_profiles`), its statements the laws

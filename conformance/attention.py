@@ -7,6 +7,7 @@ aligned top-left. A row whose keys are all masked is 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -185,13 +186,18 @@ def _scores_shape(problem: Problem) -> tuple[int, ...]:
 
 def expected(problem: Problem) -> Values:
     """Output and the gradients that the problem asks for, by the reference."""
+    return evaluated(problem, reference.attention, reference.attention_vjp)
+
+
+def evaluated(problem: Problem, forward: Callable[..., Any], backward: Callable[..., Any]) -> Values:
+    """The same by other functions with the arguments and results of those of the reference."""
     if _is_empty(problem):
         return _nothing(problem, -np.inf)
     arguments = reference_arguments(problem)
-    outputs = _outputs(problem, reference.attention(**arguments))
+    outputs = _outputs(problem, forward(**arguments))
     if not problem.requires_grad:
         return Values(outputs, {})
-    dq, dk, dv, dbias = reference.attention_vjp(**_grouped_cotangents(problem), **arguments)
+    dq, dk, dv, dbias = backward(**_grouped_cotangents(problem), **arguments)
     gradients = {"query": dq, "key": dk, "value": dv}
     if "attn_mask" in problem.requires_grad and dbias is not None:
         terms = dbias.reshape(_scores_shape(problem))

@@ -151,9 +151,9 @@ class _Call:
         try:
             result = self.target(*(arguments[name] for name in positional), **keywords)
         except NotImplementedError as error:
-            return Run(refusal=_shown(error), error=_kind(error))
-        except BaseException as error:
-            return Run(failure=f"raised {_shown(error)}", broken="raised", error=_kind(error))
+            return Run(refusal=shown_error(error), error=_kind(error))
+        except (Exception, SystemExit) as error:
+            return Run(failure=f"raised {shown_error(error)}", broken="raised", error=_kind(error))
         outputs = _outputs(result, self.cotangents)
         if isinstance(outputs, str):
             return Run(failure=f"returned {outputs}", broken="malformed")
@@ -182,9 +182,9 @@ class _Call:
                 retain_graph=keep_graph,
             )
         except NotImplementedError as error:
-            return {"refusal": f"in the backward pass, {_shown(error)}", "error": _kind(error)}
-        except BaseException as error:
-            return {"gradient_failure": f"the backward pass raised {_shown(error)}", "broken": "raised"}
+            return {"refusal": f"in the backward pass, {shown_error(error)}", "error": _kind(error)}
+        except (Exception, SystemExit) as error:
+            return {"gradient_failure": f"the backward pass raised {shown_error(error)}", "broken": "raised"}
         gradients: dict[str, torch.Tensor] = {}
         for name, gradient in zip(problem.requires_grad, found, strict=True):
             if gradient is None and name in unreached:
@@ -286,6 +286,7 @@ def _kind(error: BaseException) -> str:
     return "MissingKernel" if missing_kernel else type(error).__name__
 
 
-def _shown(error: BaseException) -> str:
+def shown_error(error: BaseException) -> str:
+    """An exception in one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

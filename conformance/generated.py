@@ -87,12 +87,12 @@ def _generate(derivation: Derivation) -> list[ModuleType]:
     except CannotGenerate as error:
         raise UsageError(f"{origin}: no reference can be generated: {error}") from error
     return [
-        _imported(f"lemmata_generated_{derivation.name}{suffix}", source)
+        imported(f"lemmata_generated_{derivation.name}{suffix}", source)
         for suffix, source in zip(("", "_bound"), sources, strict=True)
     ]
 
 
-def _imported(name: str, source: str) -> ModuleType:
+def imported(name: str, source: str) -> ModuleType:
     """A generated file as a module."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.py"

@@ -44,7 +44,7 @@ def contract(
         functions: of the operation and of the variants of the convention, by name.
         statements: those of the operation, some of which name laws.
     """
-    calls = _Calls(form_of(op), functions, convention)
+    calls = Calls(form_of(op), functions, convention)
     form = calls.form
 
     def cases() -> st.SearchStrategy[GenericCase]:
@@ -71,7 +71,7 @@ def contract(
     )
 
 
-class _Calls:
+class Calls:
     """Calls in a convention: as problems, and as arguments of the generated functions."""
 
     def __init__(self, form: Form, functions: Mapping[str, Generated], convention: Convention) -> None:
@@ -140,6 +140,19 @@ class _Calls:
         """Outputs and the gradients that the problem asks for."""
         return self._evaluated(problem, lambda of: of.forward, lambda of: of.vjp)
 
+    def values_by(self, problem: Problem, forward: Callable[..., Any], backward: Callable[..., Any]) -> Values:
+        """The same by other functions with the arguments and results of the generated ones that the problem wants."""
+        return self._evaluated(problem, lambda _: forward, lambda _: backward)
+
+    def given(self, problem: Problem) -> frozenset[str]:
+        """The inputs of the derived operation that a problem passes or, by its options, stands for."""
+        return frozenset(name for name, x in self._arguments(problem).items() if x is not None)
+
+    def operation_of(self, problem: Problem) -> str:
+        """The derived operation, or variant of it, that a problem is a call of."""
+        variant = self.convention.variant
+        return self.convention.operation if variant is None else variant(problem.context)
+
     def bound(self, problem: Problem, precision: Precision) -> Values:
         """The bound on the error of each of those: the largest of all orders of evaluation."""
         # Only a gradient has a complement of a sigmoid, whose own value is there already.
@@ -165,8 +178,7 @@ class _Calls:
         forward: Callable[[Generated], Callable[..., Any]],
         backward: Callable[[Generated], Callable[..., Any] | None],
     ) -> Values:
-        variant = self.convention.variant
-        functions = self.functions[self.convention.operation if variant is None else variant(problem.context)]
+        functions = self.functions[self.operation_of(problem)]
         arguments = self._arguments(problem)
         returned = dict(zip(self.returned(problem.context), problem.cotangents, strict=True))
         results = _named(functions.outputs, forward(functions)(**arguments))

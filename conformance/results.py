@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from .cases import case_code
-from .contracts import Check
+from .checks import FORWARD, GRADIENT
+from .contracts import Check, FailedTrial
+from .named_faults import explain
+from .problems import shown
 from .reproduce import reproduction
 from .search import Search, Tally
-from .verdict import Acceptance, CheckResult, Failure, ProfileUse, Status
+from .verdict import Acceptance, CheckResult, Compared, Failure, ProfileUse, Status
 
 
 def not_run(checks: Sequence[Check], dtype: str, reason: str) -> list[CheckResult]:
@@ -19,13 +23,52 @@ def not_run(checks: Sequence[Check], dtype: str, reason: str) -> list[CheckResul
     ]
 
 
-def result_of(tally: Tally, dtype: str, target: str) -> CheckResult:
+class Telling:
+    """How failures are told: with a script, the arrays, and, once for each case, an explanation."""
+
+    def __init__(self, target: str, *, explain: bool) -> None:
+        self._target, self._explains = target, explain
+        self._explained: dict[str, tuple[str, ...]] = {}
+
+    def failure(self, check: Check, found: FailedTrial) -> Failure:
+        """What there is to say of a check that failed."""
+        case = case_code(found.trial.case)
+        ended = found.finding.broken in ENDINGS
+        if self._explains and not ended and check.decides and case not in self._explained:
+            self._explained[case] = tuple(explain(found).lines())
+        return Failure(
+            found.finding.failure or "",
+            case,
+            reproduction(self._target, check, found),
+            compared=() if ended else _compared(check, found),
+            explanation=self._explained.get(case, ()) if check.decides else (),
+            cause=ENDINGS.get(found.finding.broken or ""),
+        )
+
+
+# What ended a call, in a word.
+ENDINGS = {"ended": "crash", "silent": "hang"}
+
+
+def _compared(check: Check, found: FailedTrial) -> tuple[Compared, ...]:
+    """The arrays that the accuracy checks compare, in the case in which one of them failed."""
+    trial = found.trial
+    if check.name not in (FORWARD, GRADIENT) or not trial.run.complete:
+        return ()
+    bound = trial.bound(found.profile)
+    pairs = {
+        FORWARD: (trial.outputs, trial.expected.outputs, bound.outputs),
+        GRADIENT: (trial.gradients, trial.expected.gradients, bound.gradients),
+    }
+    actual, expected, allowed = pairs[check.name]
+    name = shown if check.name == FORWARD else "gradient of {}".format
+    return tuple(Compared.of(name(k), x, expected[k], allowed[k]) for k, x in actual.items())
+
+
+def result_of(tally: Tally, dtype: str, telling: Telling) -> CheckResult:
     """What a check has found in a dtype."""
     check, found = tally.check, tally.failure
-    failure = None
-    if found is not None:
-        code = reproduction(target, check, found)
-        failure = Failure(found.finding.failure or "", case_code(found.trial.case), code)
+    failure = None if found is None else telling.failure(check, found)
     vacuous = tally.vacuous / tally.elements if tally.elements else 0.0
     reason = None
     status: Status
@@ -48,6 +91,7 @@ def result_of(tally: Tally, dtype: str, target: str) -> CheckResult:
         statement=check.statement,
         reason=reason,
         failure=failure,
+        sizes=tuple(tally.sizes),
     )
 
 
@@ -55,8 +99,11 @@ def profile_use(search: Search) -> ProfileUse:
     """The profile that a dtype was held to, and the one that it met."""
     broken = any(t.failure is not None and t.check.bounded for t in search.tallies.values())
     held_to, reached = search.ladder[-1], search.ladder[search.rung]
-    met = None if broken else reached.name
-    return ProfileUse(held_to.name, met, held_to.description if broken else reached.description)
+    if broken:
+        return ProfileUse(held_to.name, None, held_to.description)
+    tighter = search.ladder[search.rung - 1].name if search.rung else None
+    missed_by = search.missed_by if tighter is not None and isfinite(search.missed_by) else None
+    return ProfileUse(held_to.name, reached.name, reached.description, tighter, missed_by)
 
 
 def acceptance_of(search: Search) -> Acceptance:

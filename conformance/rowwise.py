@@ -45,7 +45,7 @@ def _build(case: RowCase, dtype: torch.dtype, *, reduces: bool) -> Problem:
     )
 
 
-def _evaluate(problem: Problem, forward: _Forward, backward: _Backward, *, reduces: bool) -> Values:
+def evaluated(problem: Problem, forward: _Forward, backward: _Backward, *, reduces: bool) -> Values:
     """Output and gradient by functions along the last axis; an empty array has no elements to compute."""
     x = problem.arrays["input"]
     dim = problem.options["dim"]
@@ -77,7 +77,7 @@ def _operation(
         return _build(case, dtype, reduces=reduces)
 
     def expected(problem: Problem) -> Values:
-        return _evaluate(problem, forward, backward, reduces=reduces)
+        return evaluated(problem, forward, backward, reduces=reduces)
 
     def bound(problem: Problem, precision: Precision) -> Values:
         if "unnamed" in precision and from_output is not None:
@@ -88,7 +88,7 @@ def _operation(
             error = backward_bound(x, dy, precision=precision)
             return error if from_output is None else np.maximum(error, from_output(x, dy, precision))
 
-        return _evaluate(problem, lambda x: forward_bound(x, precision=precision), backward_error, reduces=reduces)
+        return evaluated(problem, lambda x: forward_bound(x, precision=precision), backward_error, reduces=reduces)
 
     return Operation(
         name=name,

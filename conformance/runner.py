@@ -22,7 +22,7 @@ from .judging import Judge
 from .operations import find_operation
 from .problems import DTYPES
 from .profiles import Profile
-from .results import acceptance_of, not_run, profile_use, result_of
+from .results import Telling, acceptance_of, not_run, profile_use, result_of
 from .search import Search
 from .targets import Target, UsageError, target_name
 from .verdict import Acceptance, CheckResult, ProfileUse, Verdict
@@ -49,6 +49,7 @@ def conform(
     call_limit: float | None = None,
     journal: Path | None = None,
     resume: bool = False,
+    explain: bool = True,
     progress: Progress | None = None,
 ) -> Verdict:
     """Holds `target` to the reference, the error bound and the laws of `operation`.
@@ -69,6 +70,7 @@ def conform(
         call_limit: seconds that one call may take; a minute by default, and more for the first one.
         journal: the file in which what comes is written down.
         resume: go on with the run of which `journal` holds a part.
+        explain: say of each failure where its errors are and which named fault it matches.
         progress: called with a dtype, the number of its cases done, and their total.
 
     Returns:
@@ -110,7 +112,10 @@ def conform(
             "versions": _versions(),
         }
         unsupported = {dtype: _unsupported(contract, executor, dtype, device) for dtype in names}
-        _check_first_calls(shown, unsupported)
+        if all(run is not None and run.error == "TypeError" for run in unsupported.values()):
+            # Is it about the dtypes, or about the arguments? Others tell.
+            others = [_unsupported(contract, executor, dtype, device) for dtype in DTYPES if dtype not in names]
+            _check_first_calls(shown, [*unsupported.values(), *others])
         with _written(journal, request, resume=resume) as written:
             for place, dtype in enumerate(names):
                 if refused := unsupported[dtype]:
@@ -125,7 +130,8 @@ def conform(
                     reason = f"the target refused all {search.refused} cases drawn; the first: {search.first_refusal}"
                     results += not_run(checks, dtype, reason)
                     continue
-                results += [result_of(search.tallies[check.name], dtype, shown) for check in checks]
+                telling = Telling(shown, explain=explain)
+                results += [result_of(search.tallies[check.name], dtype, telling) for check in checks]
                 profiles[dtype] = profile_use(search)
     return Verdict(
         operation=contract.name,
@@ -217,9 +223,8 @@ def _unsupported(operation: Operation, executor: Executor, dtype: str, device: s
     return run if run.error in ("TypeError", "MissingKernel") else None
 
 
-def _check_first_calls(shown: str, unsupported: Mapping[str, Run | None]) -> None:
+def _check_first_calls(shown: str, runs: Sequence[Run | None]) -> None:
     """A TypeError in every dtype is not about the dtype, but about the arguments."""
-    runs = list(unsupported.values())
     if runs and all(run is not None and run.error == "TypeError" for run in runs):
         said = (runs[0].failure or "").removeprefix("raised TypeError: ") if runs[0] is not None else ""
         raise UsageError(f"target {shown!r} does not take the arguments of its calling convention: {said}")

@@ -386,6 +386,22 @@ def test_conform_without_cuda_says_so(capsys: Printed) -> None:
 # doctor, help, mistakes ---------------------------------------------------------------------------------------------
 
 
+def test_adequacy_says_which_checks_catch_the_faults(capsys: Printed, tmp_path: Path) -> None:
+    file = tmp_path / "adequacy.json"
+    assert main(["adequacy", "relu", "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "faults caught, 100.0%" in printed
+    assert "equivalent: the normal form proves for every size that the results are equal" in printed
+    data = json.loads(file.read_text(encoding="utf-8"))
+    assert data["rate"] == 1.0
+    assert data["killed"] == len([mutant for mutant in data["mutants"] if mutant["status"] == "killed"])
+
+
+def test_adequacy_of_a_count_is_refused(capsys: Printed) -> None:
+    assert main(["adequacy", "parameter_count"]) == 2
+    assert "is a count" in capsys.readouterr().err
+
+
 def test_doctor(capsys: Printed, tmp_path: Path) -> None:
     code, out, _ = run(capsys, "doctor", "--json", str(tmp_path / "doctor.json"))
     assert code == 0

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from ..execution import execute
+from ..execution import Run, execute, shown_error
 from ..surroundings import Surroundings
 from ..targets import Target, UsageError, check_signature, load_target, source_hash
 from .wire import LENGTH, Malformed, frame_length, pack, pack_run, unpack, unpack_problem
@@ -65,7 +65,11 @@ def serve(connection: socket.socket, target: Target | None = None) -> None:
         assert target is not None
         problem = unpack_problem(header, arrays)
         for mode in header["modes"]:
-            run = execute(target, problem, header["dtype"], header["device"], mode, around)
+            try:
+                run = execute(target, problem, header["dtype"], header["device"], mode, around)
+            except BaseException as error:
+                # Here nobody but the target interrupts anything.
+                run = Run(failure=f"raised {shown_error(error)}", broken="raised")
             connection.sendall(pack_run(run))
 
 

@@ -10,7 +10,8 @@ polynomial, canonical, predicates, indicators, largest, products, quotients, fun
 sums, normal_form                   the normal form, which decides equality for all sizes
 defined, intervals, jets, tails     where an expression has a value, and bounds of it on the whole real line
 evaluate, counterexample            the independent evaluation, which shares nothing with the normal form
-symmetry, blocks, mutate            conservation laws, cut axes, planted faults
+symmetry, blocks                    conservation laws, cut axes
+mutate, program_faults              planted faults: of claims, and of programs in the words of their authors
 cost, matrix_products               cost polynomials
 readback, tidy, match, fold         from normal forms back to expressions, and to the names of a program
 text, typeset, latex, mathml        from expressions to print

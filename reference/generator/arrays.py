@@ -90,7 +90,10 @@ def compile_expr(expr: Expr, context: Context) -> Code:
         case Fn(name, argument):
             inner = compile_expr(argument, context)
             if inner.scalar:
-                return Code(f"float(np.{name}({inner.text}))", scalar=True)
+                given = (
+                    f"_{name}(np.asarray({inner.text}, np.float64))" if name in HELPERS else f"np.{name}({inner.text})"
+                )
+                return Code(f"float({given})", scalar=True)
             function = f"_{name}" if name in HELPERS else f"xp.{name}"
             return Code(f"{function}({inner.text})", inner.axes)
         case Sum():

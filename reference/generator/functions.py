@@ -13,7 +13,7 @@ from ...derivations.calculus.expr import walk as walk_expr
 from ...derivations.calculus.operation import Input, Operation
 from ...derivations.calculus.program import Def, Program
 from .arrays import as_number, compile_expr
-from .code import ATOM, MUL, CannotGenerate, Code, Context, aligned
+from .code import ADD, ATOM, MUL, CannotGenerate, Code, Context, aligned
 from .layout import WIDTH, assignment_lines, call_lines, comment_lines
 from .memory import spent
 from .optional import filled, filled_masks, neutral_values, split_optional
@@ -199,9 +199,9 @@ def comment_of(step: Def) -> str:
     return text
 
 
-def body_lines(program: Program, signature: Signature) -> list[str]:
-    """One statement for each definition."""
-    context = context_of(program, signature, reuse=True)
+def body_lines(program: Program, signature: Signature, *, reuse: bool = True) -> list[str]:
+    """One statement for each definition; `reuse`: in memory that is not read again, where there is some."""
+    context = context_of(program, signature, reuse=reuse)
     lines: list[str] = []
     for tensor, value in signature.defaults.items():
         shown = compile_default(value, context)
@@ -244,7 +244,7 @@ def definition_lines(step: Def, program: Program, signature: Signature, context:
     """The code of one definition, after its index notation as a comment."""
     name = step.tensor.name
     context.order[:] = list(step.indices)
-    context.spent = spent(program, step)
+    context.spent = spent(program, step) if context.reuse else frozenset()
     lines = comment_lines(comment_of(step))
     main, extras = split_optional(step.value, signature.neutral)
     code = compile_expr(main, context) if step.tensor.kind == "boolean" else as_number(main, context)
@@ -282,7 +282,8 @@ def spread(code: Code, step: Def, value: Expr, context: Context) -> str:
         return code.text
     shape = ", ".join(context.sizes[index.dim] if index in missing else "1" for index in step.indices)
     shape = f"({shape},)" if len(step.indices) == 1 else f"({shape})"
-    laid = f"{code.at(ATOM)}[..., {', '.join('None' for _ in step.indices)}]" if code.axes == () else code.text
+    without_axes = code.axes == () and not code.scalar
+    laid = f"{code.at(ATOM)}[..., {', '.join('None' for _ in step.indices)}]" if without_axes else code.at(ADD)
     return f"{laid} + xp.zeros({shape}, dtype={context.like}.dtype, device={context.like}.device)"
 
 

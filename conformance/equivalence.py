@@ -1,0 +1,83 @@
+"""Arguments for mutants that no check kills: the mutant is the same function, or there is a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from ..derivations.calculus.expr import Tensor
+from ..derivations.calculus.nodes import ZERO, Const, Expr
+from ..derivations.calculus.operation import Operation as Derived
+from ..derivations.calculus.program import Program, ProgramError
+from ..derivations.calculus.prove import Contradiction, prove
+from ..derivations.calculus.statement import Equal, Result, Statement
+from ..derivations.calculus.traverse import Replacement, axes_of
+from .mutants import Mutant
+from .sources import Source
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Whether a mutant is `equivalent` to the right program or `a gap` in the checks, and why."""
+
+    kind: Literal["equivalent", "gap"]
+    reason: str
+
+
+def argument_for(mutant: Mutant, sources: Sequence[Source]) -> Argument:
+    """The argument for a mutant that survives the calls of some sources, all of one operation."""
+    op = sources[0].operation
+    returned = {name for source in sources for name in source.returned}
+    right = op.program.pruned() if mutant.part == "forward" else op.vjp
+    outputs = tuple(t for t in right.outputs if mutant.part == "backward" or t.name in returned)
+    unseen = [op.cotangent(t) for t in op.program.outputs if t.name not in returned] if op.differentiable else []
+    if mutant.part == "forward" and mutant.definition not in {s.tensor.name for s in _reaching(right, outputs).steps}:
+        return Argument("equivalent", f"nothing that a call returns depends on {mutant.definition}")
+    absent: dict[Tensor, Replacement] = {t: _nothing for t in unseen if t in right.inputs}
+    absent |= {t: partial(_default, value) for t, value in _defaults(op, sources).items()}
+    results = list(_proofs(right, mutant.fault.program, outputs, absent))
+    if all(isinstance(result, Result) and result.status == "proved" for result in results):
+        names = [t.name for t in absent if t in right.inputs]
+        given = f", as no call has {' or '.join(names)}" if names else ""
+        return Argument("equivalent", f"the normal form proves for every size that the results are equal{given}")
+    for result in results:
+        if isinstance(result, Result) and result.counterexample is not None:
+            return Argument("gap", f"they differ: {'; '.join(result.counterexample.lines())}")
+    reasons = [result if isinstance(result, str) else result.reason for result in results]
+    return Argument("gap", f"not shown to be equal: {next((r for r in reasons if r), '')}")
+
+
+def _reaching(program: Program, outputs: tuple[Tensor, ...]) -> Program:
+    return Program(program.name, program.inputs, program.steps, outputs, program.zero_over_empty).pruned()
+
+
+def _defaults(op: Derived, sources: Sequence[Source]) -> dict[Tensor, Expr]:
+    """The constants that stand for inputs which no call passes."""
+    if any(source.given is None for source in sources):
+        return {}
+    given = {name for source in sources for name in source.given or ()}
+    specs = {t: op.inputs[t.name].default for t in op.arguments if t.name in op.inputs and t.name not in given}
+    return {t: value for t, value in specs.items() if isinstance(value, Const)}
+
+
+def _default(value: Expr, *_: object) -> Expr:
+    return value
+
+
+def _nothing(*_: object) -> Expr:
+    return ZERO
+
+
+def _proofs(
+    right: Program, faulty: Program, outputs: tuple[Tensor, ...], absent: dict[Tensor, Replacement]
+) -> Iterator[Result | str]:
+    """Whether each output is the same in both programs, or why that cannot be asked."""
+    for tensor in outputs:
+        entry = tensor[axes_of(tensor)]
+        try:
+            claim = Equal(right.inline(entry, absent), faulty.inline(entry, absent))
+            yield prove(Statement("equivalence", tensor.name, claim))
+        except (Contradiction, ProgramError, ValueError) as error:
+            yield str(error)

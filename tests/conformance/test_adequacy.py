@@ -1,0 +1,96 @@
+"""Adequacy: the checks catch the faults of a program, a weaker set of them fewer, and no correct program dies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from lemmata.conformance.adequacy import adequacy
+from lemmata.conformance.cases import RowCase
+from lemmata.conformance.checks import checks_of
+from lemmata.conformance.contracts import Trial
+from lemmata.conformance.isolation.executors import InProcess
+from lemmata.conformance.equivalence import argument_for
+from lemmata.conformance.mutants import mutants_of
+from lemmata.conformance.operations import find_operation
+from lemmata.conformance.planted import Planted
+from lemmata.conformance.sources import source_of
+from lemmata.errors import UsageError
+from lemmata.reference.softmax import softmax, softmax_vjp
+
+# What an operation's checks must catch of the faults that are none by name only.
+ENOUGH = 0.97
+
+
+def test_softmax_is_held_to_account() -> None:
+    found = adequacy("softmax", more_cases=60)
+    assert found.rate >= ENOUGH
+    assert len(found.killed) > 150
+    assert all(survivor.argument.reason for survivor in found.survivors)
+    assert {"forward", "gradient", "gradient sums to 0"} <= {name for name, count in found.kills.items() if count}
+    assert json.loads(json.dumps(found.to_json()))["killed"] == len(found.killed)
+
+
+def test_without_the_gradient_check_faults_of_the_gradient_survive() -> None:
+    weak = adequacy("softmax", only=["forward"], cases=20, more_cases=10)
+    assert weak.rate < ENOUGH
+    gaps = {(survivor.part, survivor.mutant.split(":")[0]) for survivor in weak.gaps}
+    assert ("backward", "`dx` with the term `delta` dropped") in gaps
+    assert sum(part == "backward" for part, _ in gaps) > 0.9 * len(gaps)
+    assert any(line.startswith("gap: `dx` with the term `delta` dropped") for line in weak.lines())
+
+
+def test_survivors_that_are_the_right_program_are_proved_to_be() -> None:
+    found = adequacy("layer_norm", cases=20, more_cases=20)
+    assert found.rate >= ENOUGH
+    (argument,) = {survivor.argument for survivor in found.survivors}
+    assert argument.kind == "equivalent"
+    assert "the normal form proves for every size that the results are equal" in argument.reason
+    assert all("sign of `centred[f]`" in survivor.mutant for survivor in found.survivors)
+
+
+def test_what_differs_is_a_gap() -> None:
+    problem = find_operation("softmax").build(RowCase(shape=(3,)), torch.float64)
+    source = source_of("softmax", problem)
+    assert source is not None
+    (mutant,) = [m for m in mutants_of("softmax", "backward") if m.words == "with the term `delta` dropped"]
+    argument = argument_for(mutant, [source])
+    assert argument.kind == "gap"
+    assert argument.reason.startswith("they differ: ")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_right_functions_as_a_planted_target_pass_every_check(dtype: str) -> None:
+    """So that what dies, dies of its fault."""
+    contract = find_operation("softmax")
+    mutant = replace(mutants_of("softmax", "backward")[0], forward=softmax, backward=softmax_vjp)
+    for case in (RowCase(shape=(3, 5), values="normal", cotangent="normal"), RowCase(shape=(4, 3), dim=0)):
+        problem = contract.build(case, {"float32": torch.float32, "float64": torch.float64}[dtype])
+        source = source_of("softmax", problem)
+        assert source is not None
+        trial = Trial(contract, InProcess(Planted(contract, mutant, source, problem)), case, dtype, "cpu")
+        assert trial.run.complete
+        np.testing.assert_allclose(trial.output, trial.expected.output, rtol=1e-6)
+        for check in checks_of(contract):
+            finding = check.apply(trial, contract.profiles(dtype, "cpu")[-1])
+            assert finding is None or finding.failure is None, check.name
+
+
+def test_other_shapes_than_those_of_the_problem_are_refused() -> None:
+    contract = find_operation("softmax")
+    problem = contract.build(RowCase(shape=(3,)), torch.float64)
+    source = source_of("softmax", problem)
+    assert source is not None
+    planted = Planted(contract, mutants_of("softmax", "forward")[0], source, problem)
+    with pytest.raises(NotImplementedError, match="shape"):
+        planted(torch.zeros(4, dtype=torch.float64))
+
+
+def test_bad_requests_are_refused_in_the_words_of_the_user() -> None:
+    with pytest.raises(UsageError, match="dtype 'int8' is not one of"):
+        adequacy("softmax", dtype="int8")
+    with pytest.raises(UsageError, match="check 'speed' is not one of softmax"):
+        adequacy("softmax", only=["speed"])
