@@ -135,7 +135,7 @@ def reference_arguments(problem: Problem) -> dict[str, Any]:
             keep = mask
         else:
             # A bias of -inf is a mask, and has no gradient.
-            keep = mask > -np.inf
+            keep = mask != -np.inf
             bias = np.where(keep, mask, 0.0)
     if problem.options.get("is_causal"):
         keep = np.tri(query.shape[2], key.shape[2], dtype=np.bool_)

@@ -14,8 +14,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from .summary import LEGEND, TONES, Tone, cases, headline, met, notes, result, rows, title
-from .verdict import CheckResult, Failure, Verdict
+from .summary import LEGEND, OTHERS, TONES, Tone, cases, headline, met, notes, result, rows, title, without_a_word
+from .verdict import CheckResult, Failure, Status, Verdict
 from .xml_text import xml_text
 
 _STYLES: dict[Tone, str] = {"good": "green", "bad": "bold red", "doubt": "yellow", "plain": "dim"}
@@ -66,9 +66,21 @@ def _table(verdict: Verdict) -> Table:
     table.add_column("cases", justify="right")
     for dtype in verdict.dtypes:
         table.add_column(f"{dtype}\n{met(verdict, dtype)}", justify="right")
+    silent = without_a_word(verdict)
     for name, row in rows(verdict).items():
+        if name in silent:
+            continue
         table.add_row(name, cases(row), *(Text(result(check), style=_STYLES[TONES[check.status]]) for check in row))
+    if silent:
+        counted = [check for row in silent.values() for check in row]
+        table.add_row(f"{len(silent)} {OTHERS}", cases(counted), *_passed(verdict))
     return table
+
+
+def _passed(verdict: Verdict) -> list[Text]:
+    """A cell for each dtype: passed, where it was run."""
+    statuses: list[Status] = ["passed" if dtype in verdict.profiles else "not run" for dtype in verdict.dtypes]
+    return [Text(status, style=_STYLES[TONES[status]]) for status in statuses]
 
 
 def _print_failure(check: CheckResult, failure: Failure, console: Console) -> None:

@@ -16,6 +16,9 @@ TONES: dict[Status, Tone] = {"passed": "good", "failed": "bad", "warning": "doub
 # Shares from here on are written as a power of ten.
 _COUNTABLE = 1e5
 
+# What the checks are called that are not told one by one.
+OTHERS = "checks without a bound"
+
 LEGEND = "Numbers: the largest share of the derived error bound that was used; more than 1 fails."
 
 
@@ -43,6 +46,16 @@ def rows(verdict: Verdict) -> dict[str, list[CheckResult]]:
     by_place = {(check.name, check.dtype): check for check in verdict.checks}
     names = dict.fromkeys(check.name for check in verdict.checks)
     return {name: [by_place[name, dtype] for dtype in verdict.dtypes] for name in names}
+
+
+def without_a_word(verdict: Verdict) -> dict[str, list[CheckResult]]:
+    """The rows that need none of their own: checks without a bound that passed in every dtype that was run."""
+    found = {
+        name: row
+        for name, row in rows(verdict).items()
+        if all(c.worst is None and (c.status == "passed" or c.dtype not in verdict.profiles) for c in row)
+    }
+    return found if len(found) > 1 and verdict.profiles else {}
 
 
 def met(verdict: Verdict, dtype: str) -> str:
@@ -78,7 +91,9 @@ def title(check: CheckResult) -> str:
 
 
 def notes(verdict: Verdict) -> Iterator[Line]:
-    """What there is to say about each dtype, then the warnings."""
+    """What there is to say of the checks that have no row, of each dtype, then the warnings."""
+    if silent := without_a_word(verdict):
+        yield Line(f"{OTHERS}: {', '.join(silent)}", "plain")
     for dtype in verdict.dtypes:
         for line in _dtype_notes(verdict, dtype):
             yield Line(f"{dtype}: {line.text}", line.tone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import signal
 import socket
@@ -104,6 +105,7 @@ class InWorker:
         header = {
             "do": "load",
             "path": sys.path,
+            "environment": dict(os.environ),
             "target": loading.target,
             "shown": loading.shown,
             "positional": loading.positional,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from ..targets import Target
@@ -64,9 +66,6 @@ class Spawner(Protocol):
     def start(self) -> Process:
         """Starts one."""
 
-    def close(self) -> None:
-        """Ends what is left."""
-
 
 @dataclass(frozen=True)
 class _Ends:
@@ -114,9 +113,6 @@ class FreshInterpreter:
 
         return Process(process.pid, ends.mine, ends.reading, ended)
 
-    def close(self) -> None:
-        """There is nothing left."""
-
 
 class ForkOfJudge:
     """Forks the judge itself: for a callable that only this process has."""
@@ -148,9 +144,6 @@ class ForkOfJudge:
             return codes[0]
 
         return Process(pid, ends.mine, ends.reading, ended)
-
-    def close(self) -> None:
-        """There is nothing left."""
 
 
 class Zygote:
@@ -230,6 +223,14 @@ class Zygote:
                 return None
             self._codes[message["pid"]] = message["status"]
         return self._codes[pid]
+
+
+@cache
+def shared_zygote() -> Zygote:
+    """The zygote of this process: two seconds once, for all runs. It ends with the process."""
+    zygote = Zygote()
+    atexit.register(zygote.close)
+    return zygote
 
 
 def read_output(process: Process, kept: bytes) -> tuple[bytes, int]:

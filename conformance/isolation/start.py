@@ -10,7 +10,7 @@ from typing import Any
 from ..surroundings import Surroundings
 from ..targets import Target, check_signature, load_target
 from .executors import Executor, InProcess, InWorker, Loading
-from .processes import ForkOfJudge, FreshInterpreter, Zygote
+from .processes import ForkOfJudge, FreshInterpreter, shared_zygote
 
 # The share of the machine's memory by which a worker may grow.
 _MEMORY_SHARE = 0.25
@@ -42,7 +42,7 @@ def executor_for(
         check_signature(function, shown, *signature)
         yield InProcess(function, around)
         return
-    spawner = ForkOfJudge(target) if callable(target) else Zygote() if on_cpu else FreshInterpreter()
+    spawner = ForkOfJudge(target) if callable(target) else shared_zygote() if on_cpu else FreshInterpreter()
     loading = Loading(
         target=target if isinstance(target, str) else "",
         shown=shown,
@@ -57,4 +57,3 @@ def executor_for(
         yield executor
     finally:
         executor.close()
-        spawner.close()

@@ -58,6 +58,7 @@ def serve(connection: socket.socket, target: Target | None = None) -> None:
         header, arrays = unpack(frame)
         if header["do"] == "load":
             sys.path[:] = header["path"]
+            os.environ.update(header["environment"])
             _limit_memory(header["memory"])
             answer, target = _loaded(header, target)
             connection.sendall(pack(answer))

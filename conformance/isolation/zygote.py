@@ -1,6 +1,6 @@
 """The zygote: a process that has imported PyTorch, and forks a worker within milliseconds when it is asked to.
 
-    python -m lemmata.conformance.isolation.zygote FD
+    python -m lemmata.conformance.isolation.zygote FD THREADS
 
 Each request carries two descriptors, the worker's end of the connection and where it prints. The zygote answers
 `{"pid": …}`, and says `{"pid": …, "status": …}` when a worker has ended. At the end of its connection it ends them all.

@@ -12,8 +12,8 @@ from lemmata.conformance.adequacy import adequacy
 from lemmata.conformance.cases import RowCase
 from lemmata.conformance.checks import checks_of
 from lemmata.conformance.contracts import Trial
-from lemmata.conformance.isolation.executors import InProcess
 from lemmata.conformance.equivalence import argument_for
+from lemmata.conformance.isolation.executors import InProcess
 from lemmata.conformance.mutants import mutants_of
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.planted import Planted
