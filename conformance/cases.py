@@ -34,6 +34,8 @@ HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
 # Scores and probabilities of one case: keeps the reference and its bound to some milliseconds.
 _SCORE_LIMIT = 1 << 15
 _ROW_ELEMENT_LIMIT = 1 << 13
+# The same of cases that are asked to be small.
+_SMALL = 512
 SEEDS = 1 << 20
 
 MASKS = ("none", "boolean", "additive", "additive with -inf")
@@ -108,18 +110,19 @@ def layout(cotangent: str = "") -> st.SearchStrategy[str]:
 
 
 @st.composite
-def row_cases(draw: st.DrawFn, *, empty_rows: bool = True) -> RowCase:
+def row_cases(draw: st.DrawFn, *, empty_rows: bool = True, small: bool = False) -> RowCase:
     """Cases along one axis.
 
     Args:
         empty_rows: the axis itself may have length 0 (log-sum-exp and softmax of nothing are the caller's choice).
+        small: no case has more than some hundred numbers.
     """
     rank = draw(choice((1, 2, 2, 2, 3, 3, 4)))
     axis = draw(choice(tuple(range(rank - 1, -1, -1))))
-    length = draw(choice(_ROW_LENGTHS + ((0,) if empty_rows else ())))
+    length = draw(choice((SHORT if small else _ROW_LENGTHS) + ((0,) if empty_rows else ())))
     outer: list[int] = []
     for _ in range(rank - 1):
-        room = _ROW_ELEMENT_LIMIT // max(1, length * prod(outer))
+        room = (_SMALL if small else _ROW_ELEMENT_LIMIT) // max(1, length * prod(outer))
         outer.append(draw(choice(tuple(size for size in (*SHORT, 33, 65, 0) if size <= max(room, 1)))))
     shape = (*outer[:axis], length, *outer[axis:])
     cotangent = draw(choice(tuple(COTANGENTS)))
@@ -136,14 +139,19 @@ def row_cases(draw: st.DrawFn, *, empty_rows: bool = True) -> RowCase:
 
 
 @st.composite
-def attention_cases(draw: st.DrawFn) -> AttentionCase:
-    """Cases of scaled dot-product attention, options in conjunction; a mask and `is_causal` exclude each other."""
-    queries = draw(choice(_SEQUENCES))
-    keys = queries if draw(choice((False, False, True))) else draw(choice(_SEQUENCES))
-    room = _SCORE_LIMIT // max(1, queries * keys)
+def attention_cases(draw: st.DrawFn, *, small: bool = False) -> AttentionCase:
+    """Cases of scaled dot-product attention, options in conjunction; a mask and `is_causal` exclude each other.
+
+    Args:
+        small: no case has more than some hundred scores.
+    """
+    lengths = SHORT if small else _SEQUENCES
+    queries = draw(choice(lengths))
+    keys = queries if draw(choice((False, False, True))) else draw(choice(lengths))
+    room = (_SMALL if small else _SCORE_LIMIT) // max(1, queries * keys)
     kv_heads, group = draw(choice(_heads(room)))
     batch = draw(choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))
-    head_dim = draw(choice(HEAD_DIMS))
+    head_dim = draw(choice(SHORT if small else HEAD_DIMS))
     mask = draw(choice(("none", "causal", "none", "causal", *MASKS[1:])))
     masked = mask not in ("none", "causal")
     cotangent = draw(choice(tuple(COTANGENTS)))

@@ -181,7 +181,7 @@ def _own_memory(trial: Trial, profile: Profile) -> Finding | None:
 
 
 def _surroundings(trial: Trial, profile: Profile) -> Finding | None:
-    changed = trial.run.notices.get("surroundings")
+    changed = trial.again.notices.get("surroundings")
     return broken("; ".join(changed)) if changed else Finding()
 
 
@@ -242,6 +242,7 @@ CALL_CHECKS = (
         "surroundings unchanged",
         _surroundings,
         bounded=False,
+        modes=("again",),
         meaning="timers, comparisons and modes that others rely on are as they were before the target was loaded",
     ),
 )

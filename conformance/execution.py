@@ -105,14 +105,14 @@ def execute(
     with ExitStack() as stack:
         if mode in ("poisoned", "unwritten"):
             stack.enter_context(uninitialised_memory_is_nan())
-        else:
+        elif mode == "again":
             call.poison()
         found = call.forward()
         if isinstance(found, Run):
             return found
         results = call.backward(found, keep_graph=mode == "again")
     notices = {"aliases": aliases(found, call.given)}
-    if around is not None:
+    if around is not None and mode == "again":
         notices["surroundings"] = around.changed()
     run = call.result(found, results, {name: what for name, what in notices.items() if what})
     if mode != "again" or not run.complete:

@@ -18,6 +18,8 @@ from .judging import Judge, Judged, Judgement
 
 # Calls spent on making one failing case smaller: enough to reach a case of a few numbers from most cases.
 _SHRINK_CALLS = 400
+# The same for a check that only warns: many correct implementations meet one, and a convention needs no smallest case.
+_SHRINK_CALLS_OF_A_WARNING = 40
 # A target that refuses so many cases, and nothing else, takes none in this dtype.
 _REFUSED_FROM_THE_START = 300
 # Cases drawn for each case asked for, at most: a kernel for two or three head dimensions accepts one in ten or so.
@@ -178,7 +180,8 @@ class Search:
     def _examine(self, case: Any) -> None:
         if self._focus is not None:
             self._calls_in_focus += 1
-            if self._calls_in_focus > _SHRINK_CALLS or self.gave_up:
+            limit = _SHRINK_CALLS if self._focus.decides else _SHRINK_CALLS_OF_A_WARNING
+            if self._calls_in_focus > limit or self.gave_up:
                 raise _Enough
             judgement = self._judged(case, [self._focus])
             if judgement.judged and _failed(judgement.judged[0]):

@@ -1,0 +1,101 @@
+"""How many cases a second a conformance run judges on small shapes, with all checks on, and what the harness costs.
+
+    python -m lemmata.benchmarks.conformance [--examples N]
+
+The rate is that of a run as users have it, the target in a worker. The share of the harness is what is left of the
+processor time of a run in one process after the calls of the target, forward and backward, and those of the reference
+and its bounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..conformance.cases import attention_cases, row_cases
+from ..conformance.contracts import Operation
+from ..conformance.operations import find_operation
+from ..conformance.runner import conform
+
+SUBJECTS = (("softmax", "torch:softmax"), ("attention", "torch.nn.functional:scaled_dot_product_attention"))
+_EXAMPLES = 1000
+
+
+class _Clock:
+    """Processor time spent inside of some functions, those that they call included."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._depth = 0
+
+    def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            start = time.process_time()
+            self._depth += 1
+            try:
+                return function(*arguments, **keywords)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self.seconds += time.process_time() - start
+
+        return call
+
+
+def small(operation: Operation) -> Operation:
+    """The contract with small cases alone."""
+    cases = {"softmax": row_cases, "attention": attention_cases}[operation.name]
+    return replace(operation, cases=lambda: cases(small=True))
+
+
+def rate(name: str, target: str, examples: int) -> tuple[float, float]:
+    """Cases a second of wall time, and processor seconds of the judge a case, of a run with a worker."""
+    contract = small(find_operation(name))
+    conform(contract, target, dtypes=["float32"], examples=10)  # the zygote is there from now on
+    start, begun = time.perf_counter(), time.process_time()
+    verdict = conform(contract, target, dtypes=["float32"], examples=examples)
+    assert verdict.acceptance["float32"].accepted == examples
+    return examples / (time.perf_counter() - start), (time.process_time() - begun) / examples
+
+
+def shares(name: str, target: str, examples: int) -> dict[str, float]:
+    """Of the processor time of a run in one process: the target, the reference with its bounds, and the harness."""
+    theirs, ours = _Clock(), _Clock()
+    contract = small(find_operation(name))
+    contract = replace(contract, reference=ours.timed(contract.reference), bound=ours.timed(contract.bound))
+    module, _, function = target.rpartition(":")
+    called = theirs.timed(getattr(__import__(module, fromlist=[function]), function))
+    grad = torch.autograd.grad
+    torch.autograd.grad = theirs.timed(grad)
+    try:
+        start = time.process_time()
+        conform(contract, called, dtypes=["float32"], examples=examples, isolate=False)
+        total = time.process_time() - start
+    finally:
+        torch.autograd.grad = grad
+    harness = total - theirs.seconds - ours.seconds
+    return {"target": theirs.seconds / total, "reference": ours.seconds / total, "harness": harness / total}
+
+
+def main() -> int:
+    """Measures every subject."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--examples", type=int, default=_EXAMPLES)
+    examples = parser.parse_args().examples
+    torch.set_num_threads(1)
+    print(f"python {platform.python_version()}, torch {torch.__version__}, small cases, float32")
+    for name, target in SUBJECTS:
+        cases, judge = rate(name, target, examples)
+        parts = ", ".join(f"{part} {share:.0%}" for part, share in shares(name, target, examples).items())
+        print(f"{name:10} {cases:6.0f} cases a second ({1 / judge:.0f} by processor time of the judge); {parts}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
