@@ -1,4 +1,4 @@
-"""What adapters share: modules called with weights that are given, calls that are refused, tensors of other libraries."""
+"""What adapters share: modules called with given weights, refused calls, tensors of other libraries."""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ from functools import cache, partial
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from lemmata.tests.matrix.adapting import Bridge, ones, refuse, refuse_rows_without_keys, rms_epsilon, to_numpy
+from torch import Tensor
 
 _Options = tuple[tuple[str, Any], ...]
 
@@ -181,9 +180,7 @@ def _rms_norm(x: Any, scale: Any, **options: Any) -> Any:
     return linen.RMSNorm(**options).apply({"params": {"scale": scale}}, x)
 
 
-def _flax_layer_norm(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, *, fast: bool
-) -> Any:
+def _flax_layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, *, fast: bool) -> Any:
     scale = ones(x) if weight is None else weight
     shift = torch.zeros_like(scale) if bias is None else bias
     return _call(_layer_norm, x, scale, shift, epsilon=eps, use_fast_variance=fast)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from lemmata.tests.matrix.adapting import ones, refuse, refuse_rows_without_keys, rms_epsilon
+from torch import Tensor
 
 
 def softmax(input: Tensor, dim: int = -1) -> Any:

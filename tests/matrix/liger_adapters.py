@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from lemmata.tests.matrix.adapting import ones, refuse, rms_epsilon
+from torch import Tensor
 
 
 def _refuse_empty(*tensors: Tensor) -> None:
@@ -21,9 +20,7 @@ def rms_norm(
     from liger_kernel.ops import LigerRMSNormFunction
 
     _refuse_empty(input)
-    return LigerRMSNormFunction.apply(
-        input.contiguous(), weight, rms_epsilon(eps, input.dtype), 0.0, "llama", False
-    )
+    return LigerRMSNormFunction.apply(input.contiguous(), weight, rms_epsilon(eps, input.dtype), 0.0, "llama", False)
 
 
 def layer_norm(

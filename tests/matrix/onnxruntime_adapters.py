@@ -9,9 +9,8 @@ from functools import cache
 from typing import Any
 
 import torch
+from lemmata.tests.matrix.adapting import ones, refuse, rms_epsilon, to_numpy, to_torch
 from torch import Tensor
-
-from lemmata.tests.matrix.adapting import ones, refuse, refuse_rows_without_keys, rms_epsilon, to_numpy, to_torch
 
 # The newest opset that the runtime claims to support may be older than that of onnx.
 _OPSET, _IR = 23, 11
@@ -132,15 +131,6 @@ def attention(
         attn_mask = attn_mask.expand(*query.shape[:-1], key.shape[-2])
     given = {} if scale is None else {"scale": scale}
     return _run("Attention", query, key, value, attn_mask, is_causal=int(is_causal), **given)
-
-
-def attention_with_keys(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **options: Any
-) -> Tensor:
-    """The same, asked only where every row has a key to attend to and, if causal, there are as many queries as keys."""
-    refuse_rows_without_keys(attn_mask, key)
-    refuse(bool(options.get("is_causal")) and query.shape[-2] != key.shape[-2], "another alignment")
-    return attention(query, key, value, attn_mask, **options)
 
 
 def rope(x: Tensor, pos: Tensor, omega: Tensor, *, interleaved: bool = False) -> Tensor:

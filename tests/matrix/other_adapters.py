@@ -1,13 +1,12 @@
-"""Smaller libraries: x-transformers, attention-gym, flash-linear-attention."""
+"""Smaller libraries: x-transformers and attention-gym."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from lemmata.tests.matrix.adapting import refuse, refuse_rows_without_keys, without_gradient
 from torch import Tensor
-
-from lemmata.tests.matrix.adapting import ones, refuse, refuse_rows_without_keys, rms_epsilon, without_gradient
 
 
 def x_transformers_attention(
@@ -62,7 +61,7 @@ def attn_gym_softcap(
 
     q, k, v, bias = without_gradient(q, k, v, bias)
     refuse(not all(x.numel() for x in (q, k, v)), "an argument has no elements")
-    *batch, r, n, d = q.shape
+    r, n, d = q.shape[-3:]
     flat_q, flat_k, flat_v = q.reshape(-1, r, n, d), k.reshape(-1, 1, *k.shape[-2:]), v.reshape(-1, 1, *v.shape[-2:])
     keep = None if keep is None else keep.reshape(-1, r, n, k.shape[-2])
     bias = None if bias is None else bias.reshape(-1, r, n, k.shape[-2])
@@ -76,23 +75,5 @@ def attn_gym_softcap(
     out, aux = flex_attention(
         flat_q, flat_k, flat_v, score_mod, scale=scale, enable_gqa=True, return_aux=AuxRequest(lse=True)
     )
+    assert aux.lse is not None
     return out.reshape(*q.shape[:-1], v.shape[-1]), aux.lse.to(q.dtype).reshape(q.shape[:-1])
-
-
-def fla_rms_norm(
-    input: Tensor, normalized_shape: tuple[int, ...], weight: Tensor | None = None, eps: float | None = None
-) -> Any:
-    """`fla.modules.layernorm.rms_norm`."""
-    from fla.modules.norm.layernorm import rms_norm
-
-    refuse(not input.numel(), "an argument has no elements")
-    scale = ones(input) if weight is None else weight
-    return rms_norm(input, scale, None, eps=rms_epsilon(eps, input.dtype))
-
-
-def fla_swiglu(gate: Tensor, up: Tensor) -> Any:
-    """`fla.modules.activations.swiglu`."""
-    from fla.modules.activations import swiglu
-
-    refuse(not gate.numel(), "an argument has no elements")
-    return swiglu(gate, up)

@@ -56,7 +56,7 @@ def document(rows: Sequence[Row], outcomes: Outcomes, left_out: Sequence[tuple[s
 
 def _setting(outcomes: Outcomes) -> str:
     dates = sorted({outcome.date for outcome in outcomes.values()})
-    versions = next((o.verdict["versions"] for o in outcomes.values() if o.verdict), {})
+    versions: Mapping[str, str] = next((o.verdict["versions"] for o in outcomes.values() if o.verdict), {})
     named = ", ".join(f"{name} {number}" for name, number in versions.items() if name != "lemmata")
     when = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "not yet"
     return f"Run {when} on {os.cpu_count()} CPU cores ({platform.machine()}), one of them at a time, with {named}."

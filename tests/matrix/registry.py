@@ -100,15 +100,8 @@ def _onnxruntime() -> tuple[Row, ...]:
         row("LayerNormalization", "layer_norm", dtypes=without_bfloat16),
         row("RMSNormalization", "rms_norm", dtypes=without_bfloat16),
         row("MatMul, Gemm", "linear", dtypes=without_bfloat16),
-        row("Gather", "embedding"),
+        row("Gather", "embedding", dtypes=without_bfloat16),
         row("Attention", "attention", dtypes=_SINGLE_AND_HALF, note=_EMPTY),
-        row(
-            "Attention",
-            "attention",
-            "attention_with_keys",
-            dtypes=_SINGLE_AND_HALF,
-            note=f"{_KEYED} and, if causal, there are as many queries as keys",
-        ),
         row("RotaryEmbedding", "rope", dtypes=_SINGLE_AND_HALF, note=_ANGLES),
         row("SoftmaxCrossEntropyLoss", "cross_entropy", dtypes=wide),
     )

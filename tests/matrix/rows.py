@@ -11,7 +11,7 @@ FULL = ("float64", "float32", "bfloat16", "float16")
 # What can be said of an implementation without a gradient.
 OF_VALUES = ("forward", "inputs unchanged", "deterministic")
 # Cases per dtype where a case is cheap, where each compiles something or is large, and under Triton's interpreter.
-CHEAP, DEAR, INTERPRETED = 600, 100, 40
+CHEAP, DEAR, INTERPRETED = 300, 60, 30
 
 Kind = Literal["their defect", "their convention", "the format", "our error"]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from lemmata.tests.matrix.adapting import refuse, without_gradient
+from torch import Tensor
 
 
 def flex_attention(
@@ -162,7 +161,8 @@ def _compiled(function: Any, *arguments: Any, **options: Any) -> Any:
     """The function as `torch.compile` makes it; never the eager one, which it would fall back to after a few shapes."""
     torch._dynamo.config.recompile_limit = 1 << 20
     torch._dynamo.config.accumulated_recompile_limit = 1 << 20
-    return torch.compile(function, dynamic=True, fullgraph=True)(*arguments, **options)
+    compiled: Any = torch.compile(function, dynamic=True, fullgraph=True)
+    return compiled(*arguments, **options)
 
 
 def compiled_softmax(input: Tensor, dim: int = -1) -> Any:

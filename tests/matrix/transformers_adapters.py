@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from lemmata.tests.matrix.adapting import refuse, refuse_rows_without_keys, rms_epsilon, with_weights
+from torch import Tensor
 
 
 def rms_norm(
