@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from lemmata.tests.matrix.findings import FINDINGS
-from lemmata.tests.matrix.rows import CHEAP, DEAR, FULL, INTERPRETED, Row
+from lemmata.tests.matrix.rows import COMPILED, DEAR, FULL, INTERPRETED, Row
 
 _ADAPTERS = "lemmata.tests.matrix"
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _SINGLE_AND_HALF = ("float32", "float16")
 _KEYED = "asked only where every query has a key to attend to"
+_WITHOUT = ("fully masked rows are 0",)
 _ANGLES = "the cosines and sines of the angles are made for it in float64 and rounded to the dtype"
 _EMPTY = "tensors without elements are refused"
 _INTERPRETER = {"TRITON_INTERPRET": "1"}
@@ -27,7 +28,11 @@ def _torch() -> tuple[Row, ...]:
         return _row("torch", what, operation, target, **more)
 
     plain = "torch.nn.functional"
-    compiled: dict[str, object] = {"examples": INTERPRETED, "note": "every shape and layout is compiled anew"}
+    compiled: dict[str, object] = {
+        "examples": COMPILED,
+        "dtypes": ("float32",),
+        "note": "every shape and layout is compiled anew, so there are few cases",
+    }
     return (
         row("scaled_dot_product_attention", "attention", f"{plain}:scaled_dot_product_attention"),
         row("scaled_dot_product_attention, MATH", "attention", f"{_EXAMPLES}/sdpa_backends.py:math"),
@@ -55,7 +60,8 @@ def _torch() -> tuple[Row, ...]:
         row("optim.AdamW(differentiable)", "adamw", "adamw"),
         row("optim.Adam(foreach)", "adam", "foreach_adam", values_only=True),
         row("optim.Adam(fused)", "adam", "fused_adam", values_only=True),
-        row("optim.AdamW(fused)", "adamw", "fused_adamw", values_only=True),
+        row("optim.Adam(fused), contiguous", "adam", "fused_adam_contiguous", values_only=True),
+        row("optim.AdamW(fused), contiguous", "adamw", "fused_adamw", values_only=True),
         row("clip_grad_norm_", "clip_grad_norm", "clip_grad_norm", values_only=True, note="one parameter a row"),
         row("compile(softmax)", "softmax", "compiled_softmax", **compiled),
         row("compile(layer_norm)", "layer_norm", "compiled_layer_norm", **compiled),
@@ -75,7 +81,7 @@ def _jax() -> tuple[Row, ...]:
         *(row("jax", f"nn.{name}", name) for name in names),
         row("jax", "nn.silu(gate) * up", "swiglu"),
         row("jax", attention, "attention", "dot_product_attention", note=_EMPTY),
-        row("jax", attention, "attention", "dot_product_attention_with_keys", note=_KEYED),
+        row("jax", attention, "attention", "dot_product_attention_with_keys", note=_KEYED, without=_WITHOUT),
         row("flax", "linen.LayerNorm", "layer_norm", "flax_layer_norm"),
         row("flax", "linen.LayerNorm(use_fast_variance=False)", "layer_norm", "flax_layer_norm_two_pass"),
         row("flax", "linen.RMSNorm", "rms_norm", "flax_rms_norm"),
@@ -95,7 +101,7 @@ def _onnxruntime() -> tuple[Row, ...]:
         row("Softmax", "softmax", dtypes=without_bfloat16),
         row("LogSoftmax", "log_softmax", dtypes=wide),
         row("ReduceLogSumExp", "logsumexp", dtypes=wide),
-        row("Gelu", "gelu", dtypes=without_bfloat16),
+        row("Gelu", "gelu", dtypes=_SINGLE_AND_HALF),
         row("Relu", "relu", dtypes=without_bfloat16),
         row("LayerNormalization", "layer_norm", dtypes=without_bfloat16),
         row("RMSNormalization", "rms_norm", dtypes=without_bfloat16),
@@ -116,8 +122,8 @@ def _transformers() -> tuple[Row, ...]:
         row("ACT2FN: gelu, gelu_new", "gelu"),
         row("ACT2FN: silu", "silu"),
         row("apply_rotary_pos_emb of Llama", "rope", note=_ANGLES),
-        row("eager_attention_forward of Llama", "attention", "llama_attention", note=_KEYED),
-        row("eager_attention_forward of GPT-2", "attention", "gpt2_attention", note=_KEYED),
+        row("eager_attention_forward of Llama", "attention", "llama_attention", note=_KEYED, without=_WITHOUT),
+        row("eager_attention_forward of GPT-2", "attention", "gpt2_attention", note=_KEYED, without=_WITHOUT),
         row("LlamaMLP", "swiglu_feed_forward"),
         row("GPT2MLP, exact GELU", "feed_forward", note="the input is made contiguous, as its layers view it as rows"),
         row("GPT2Block, exact GELU", "pre_norm_block", note=_KEYED),
@@ -132,17 +138,14 @@ def _liger() -> tuple[Row, ...]:
             what,
             operation,
             f"{_ADAPTERS}.liger_adapters:{operation}",
-            dtypes=_SINGLE_AND_HALF,
+            dtypes=("float32",),
             examples=INTERPRETED,
             environment=_INTERPRETER,
             note="in Triton's interpreter, which has no bfloat16; inputs are made contiguous",
         )
 
     return (
-        row("LigerRMSNormFunction", "rms_norm"),
-        row("LigerLayerNormFunction", "layer_norm"),
         row("LigerSoftmaxFunction", "softmax"),
-        row("LigerSiLUMulFunction", "swiglu"),
         row("LigerCrossEntropyFunction", "cross_entropy"),
         row("LigerFusedLinearCrossEntropyFunction", "linear_cross_entropy"),
         row("LigerRopeFunction", "rope"),
@@ -159,7 +162,14 @@ def _keras() -> tuple[Row, ...]:
         row("layer_normalization", "layer_norm"),
         row("rms_normalization", "rms_norm"),
         row("dot_product_attention", "attention", note=_EMPTY),
-        row("dot_product_attention", "attention", "attention_with_keys", note=_KEYED),
+        row(
+            "dot_product_attention",
+            "attention",
+            "attention_with_keys",
+            dtypes=("float32", "bfloat16", "float16"),
+            note=_KEYED,
+            without=_WITHOUT,
+        ),
     )
 
 
@@ -168,7 +178,7 @@ def _others() -> tuple[Row, ...]:
         return _row(library, what, operation, f"{_ADAPTERS}.other_adapters:{target}", **more)
 
     return (
-        row("x-transformers", "Attend", "attention", "x_transformers_attention", examples=CHEAP, note=_KEYED),
+        row("x-transformers", "Attend", "attention", "x_transformers_attention", note=_KEYED, without=_WITHOUT),
         row("x-transformers", "apply_rotary_pos_emb", "rope", "x_transformers_rope", note="angles are made in float64"),
         row(
             "attn-gym",
@@ -192,4 +202,20 @@ ROWS: tuple[Row, ...] = (
 )
 
 # Libraries that were tried, and why they have no row.
-LEFT_OUT: tuple[tuple[str, str], ...] = ()
+LEFT_OUT: tuple[tuple[str, str], ...] = (
+    (
+        "liger-kernel, RMSNorm, LayerNorm and SiLUMul",
+        "under Triton's interpreter their kernels raise AttributeError: a float argument is a Python number there, "
+        "which has no method `to`",
+    ),
+    ("flash-attn", "no wheel for a CPU; its build asks for CUDA"),
+    (
+        "timm, torchtune with torchao",
+        "installed beside torch 2.13 they bring a torchvision and a torchao of other versions, with which "
+        "transformers no longer imports",
+    ),
+    ("litgpt", "the release that resolves here, 0.4.11, asks for a development version of lightning"),
+    ("flash-linear-attention", "installs, but its Triton kernels were not adapted"),
+    ("x-transformers, RMSNorm", "another formula: x over max(‖x‖, 1e-12), without an epsilon to set"),
+    ("mlx, tinygrad, equinox", "install, but were not adapted"),
+)

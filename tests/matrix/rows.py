@@ -10,8 +10,8 @@ from typing import Literal
 FULL = ("float64", "float32", "bfloat16", "float16")
 # What can be said of an implementation without a gradient.
 OF_VALUES = ("forward", "inputs unchanged", "deterministic")
-# Cases per dtype where a case is cheap, where each compiles something or is large, and under Triton's interpreter.
-CHEAP, DEAR, INTERPRETED = 300, 60, 30
+# Cases per dtype where a case is cheap, where XLA compiles it, in Triton's interpreter, and where C++ is compiled.
+CHEAP, DEAR, INTERPRETED, COMPILED = 300, 60, 30, 10
 
 Kind = Literal["their defect", "their convention", "the format", "our error"]
 
@@ -44,6 +44,7 @@ class Row:
         values_only: it has no gradient, or none here.
         examples: cases per dtype.
         environment: variables that the library reads when it is imported.
+        without: checks that are left out, as they are about calls that the adapter refuses.
         note: what the adapter refuses or adds.
         why: why it does not conform, if it does not.
     """
@@ -56,6 +57,7 @@ class Row:
     values_only: bool = False
     examples: int = CHEAP
     environment: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     note: str = ""
     why: tuple[Why, ...] = ()
 

@@ -97,6 +97,15 @@ def test_a_page_is_written_from_what_was_kept(tmp_path: Path) -> None:
     assert "1 rows: 1 NOT RUN." in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
+def test_checks_that_are_left_out_are_not_run() -> None:
+    outcome = run(_row("correct", without=("gradient", "shift invariance")), _CASES, _LIMIT)
+    assert outcome.status == CONFORMS
+    assert outcome.verdict is not None
+    names = {check["name"] for check in outcome.verdict["checks"]}
+    assert "forward" in names
+    assert not names & {"gradient", "shift invariance"}
+
+
 def test_rows_have_keys_of_their_own_and_contracts_that_exist() -> None:
     assert len({row.key for row in ROWS}) == len(ROWS)
     for row in ROWS:

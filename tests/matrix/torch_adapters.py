@@ -135,9 +135,15 @@ def fused_adam(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: float, lr: float, 
     return _forward_adam(torch.optim.Adam, (p, g, m, v), t, lr, {**options, "fused": True})
 
 
+def fused_adam_contiguous(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: float, lr: float, **options: float) -> Any:
+    """The same, of contiguous tensors."""
+    return fused_adam(*(x.contiguous() for x in (p, g, m, v)), t, lr, **options)
+
+
 def fused_adamw(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: float, lr: float, **options: float) -> Any:
-    """`torch.optim.AdamW(fused=True)`."""
-    return _forward_adam(torch.optim.AdamW, (p, g, m, v), t, lr, {**options, "fused": True})
+    """`torch.optim.AdamW(fused=True)`, of contiguous tensors."""
+    tensors = tuple(x.contiguous() for x in (p, g, m, v))
+    return _forward_adam(torch.optim.AdamW, tensors, t, lr, {**options, "fused": True})
 
 
 def clip_grad_norm(g: Tensor, max_norm: float, *, eps: float = 1e-6) -> tuple[Tensor, Tensor]:
