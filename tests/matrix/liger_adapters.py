@@ -67,6 +67,8 @@ def cross_entropy(
     from liger_kernel.ops import LigerCrossEntropyFunction
 
     _refuse_empty(input)
+    # Its kernel calls `to` on their sum, which is a Python number in the interpreter.
+    refuse(weight is not None, "class weights, in the interpreter")
     logits = input.clone(memory_format=torch.contiguous_format)
     return LigerCrossEntropyFunction.apply(
         logits, target.contiguous(), weight, ignore_index, 0.0, label_smoothing, reduction
@@ -87,12 +89,12 @@ def linear_cross_entropy(
 
     _refuse_empty(h, w)
     refuse(h.ndim > 2, "no batch dimensions")
-    refuse(weight is not None and bool(zeta), "another z-loss where there are class weights")
+    refuse(weight is not None, "class weights, in the interpreter")
     labels = target.contiguous() if keep is None else torch.where(keep, target, -100)
     h, w = h.contiguous(), w.contiguous()
 
     def loss(reduction: str) -> Any:
-        return LigerFusedLinearCrossEntropyFunction.apply(h, w, labels, None, weight, -100, zeta, 0.0, reduction)[0]
+        return LigerFusedLinearCrossEntropyFunction.apply(h, w, labels, None, None, -100, zeta, 0.0, reduction)[0]
 
     return loss("none"), loss("sum"), loss("mean")
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lemmata.tests.matrix.findings import FINDINGS
-from lemmata.tests.matrix.rows import COMPILED, DEAR, FULL, INTERPRETED, Row
+from lemmata.tests.matrix.rows import COMPILED, DEAR, EXAMPLES, FULL, INTERPRETED, Row
 
 _ADAPTERS = "lemmata.tests.matrix"
-_EXAMPLES = Path(__file__).parents[2] / "examples"
 _SINGLE_AND_HALF = ("float32", "float16")
 _KEYED = "asked only where every query has a key to attend to"
 _WITHOUT = ("fully masked rows are 0",)
@@ -35,13 +32,13 @@ def _torch() -> tuple[Row, ...]:
     }
     return (
         row("scaled_dot_product_attention", "attention", f"{plain}:scaled_dot_product_attention"),
-        row("scaled_dot_product_attention, MATH", "attention", f"{_EXAMPLES}/sdpa_backends.py:math"),
-        row("scaled_dot_product_attention, FLASH_ATTENTION", "attention", f"{_EXAMPLES}/sdpa_backends.py:flash"),
+        row("scaled_dot_product_attention, MATH", "attention", f"{EXAMPLES}/sdpa_backends.py:math"),
+        row("scaled_dot_product_attention, FLASH_ATTENTION", "attention", f"{EXAMPLES}/sdpa_backends.py:flash"),
         row("flex_attention, not compiled", "attention", "flex_attention", values_only=True, note=_EMPTY),
         row(
             "multi_head_attention_forward",
             "multi_head_attention",
-            f"{_EXAMPLES}/torch_multihead.py:forward",
+            f"{EXAMPLES}/torch_multihead.py:forward",
             note="narrower heads are padded with zeros",
         ),
         *(row(name, name, f"{plain}:{name}") for name in ("softmax", "log_softmax")),
@@ -141,7 +138,7 @@ def _liger() -> tuple[Row, ...]:
             dtypes=("float32",),
             examples=INTERPRETED,
             environment=_INTERPRETER,
-            note="in Triton's interpreter, which has no bfloat16; inputs are made contiguous",
+            note="in Triton's interpreter, without class weights; inputs are made contiguous",
         )
 
     return (
@@ -208,7 +205,7 @@ LEFT_OUT: tuple[tuple[str, str], ...] = (
         "under Triton's interpreter their kernels raise AttributeError: a float argument is a Python number there, "
         "which has no method `to`",
     ),
-    ("flash-attn", "no wheel for a CPU; its build asks for CUDA"),
+    ("flash-attn", "no wheel; it is built from source, for CUDA"),
     (
         "timm, torchtune with torchao",
         "installed beside torch 2.13 they bring a torchvision and a torchao of other versions, with which "

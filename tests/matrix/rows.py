@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FULL = ("float64", "float32", "bfloat16", "float16")
 # What can be said of an implementation without a gradient.
 OF_VALUES = ("forward", "inputs unchanged", "deterministic")

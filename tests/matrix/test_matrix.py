@@ -92,6 +92,15 @@ def test_a_row_without_an_explanation_says_so(outcomes: dict[str, Outcome]) -> N
     assert "*Not explained yet.*" in page
 
 
+def test_elements_without_a_bound_are_told(outcomes: dict[str, Outcome]) -> None:
+    outcome = outcomes["correct"]
+    assert outcome.verdict is not None
+    checks = [check | {"vacuous": 0.9} for check in outcome.verdict["checks"]]
+    verdict = outcome.verdict | {"checks": checks, "reasons": ["float32: 4 of 5 cases were run"]}
+    page = document([_row("correct")], {_row("correct").key: replace(outcome, verdict=verdict)}, [])
+    assert ", 90% ∞ †" in page
+
+
 def test_a_page_is_written_from_what_was_kept(tmp_path: Path) -> None:
     write_page([_row("correct")], [], tmp_path, tmp_path / "page.md")
     assert "1 rows: 1 NOT RUN." in (tmp_path / "page.md").read_text(encoding="utf-8")

@@ -137,7 +137,8 @@ def fused_adam(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: float, lr: float, 
 
 def fused_adam_contiguous(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: float, lr: float, **options: float) -> Any:
     """The same, of contiguous tensors."""
-    return fused_adam(*(x.contiguous() for x in (p, g, m, v)), t, lr, **options)
+    tensors = tuple(x.contiguous() for x in (p, g, m, v))
+    return _forward_adam(torch.optim.Adam, tensors, t, lr, {**options, "fused": True})
 
 
 def fused_adamw(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: float, lr: float, **options: float) -> Any:
