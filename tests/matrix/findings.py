@@ -106,6 +106,13 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
                 f"{_GITHUB}/jax-ml/jax/issues/40409",
             ),
         ),
+        f"{_ADAPTERS}.jax_adapters:swiglu": (
+            Why(
+                "the format",
+                "float16: the gradient of the gate is dy·up·σ + dy·up·gate·σ′. For gate = −1000 and up = 100 the "
+                "product up·gate is infinite, σ′ is 0, and so the gradient is NaN instead of 0; in float32 it is 0.",
+            ),
+        ),
         f"{_ADAPTERS}.jax_adapters:dot_product_attention": (
             Why("their convention", _MASKED_ROWS),
             Why(
@@ -182,6 +189,14 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
         f"{_ADAPTERS}.keras_adapters:attention": (
             Why("their convention", _MASKED_ROWS),
             Why("their convention", "float64: the result is float32, whatever the dtype of the arguments."),
+        ),
+        f"{_ADAPTERS}.other_adapters:x_transformers_rope": (
+            Why(
+                "their convention",
+                "float32: what is passed is the angle itself, which `RotaryEmbedding` makes in float32. Far out its "
+                "rounding is a phase: at the position 1048577 the angle is off by 0.027 radians.",
+            ),
+            _LAST_CASE,
         ),
         f"{_ADAPTERS}.other_adapters:x_transformers_attention": (
             Why("their convention", "float64: the softmax is called with `dtype=torch.float32`."),

@@ -6,6 +6,7 @@ from lemmata.tests.matrix.findings import FINDINGS
 from lemmata.tests.matrix.rows import COMPILED, DEAR, EXAMPLES, FULL, INTERPRETED, Row
 
 _ADAPTERS = "lemmata.tests.matrix"
+_WIDE = ("float64", "float32")
 _SINGLE_AND_HALF = ("float32", "float16")
 _KEYED = "asked only where every query has a key to attend to"
 _WITHOUT = ("fully masked rows are 0",)
@@ -77,8 +78,16 @@ def _jax() -> tuple[Row, ...]:
     return (
         *(row("jax", f"nn.{name}", name) for name in names),
         row("jax", "nn.silu(gate) * up", "swiglu"),
-        row("jax", attention, "attention", "dot_product_attention", note=_EMPTY),
-        row("jax", attention, "attention", "dot_product_attention_with_keys", note=_KEYED, without=_WITHOUT),
+        row("jax", attention, "attention", "dot_product_attention", dtypes=_WIDE, note=_EMPTY),
+        row(
+            "jax",
+            attention,
+            "attention",
+            "dot_product_attention_with_keys",
+            dtypes=_WIDE,
+            note=_KEYED,
+            without=_WITHOUT,
+        ),
         row("flax", "linen.LayerNorm", "layer_norm", "flax_layer_norm"),
         row("flax", "linen.LayerNorm(use_fast_variance=False)", "layer_norm", "flax_layer_norm_two_pass"),
         row("flax", "linen.RMSNorm", "rms_norm", "flax_rms_norm"),
@@ -92,12 +101,11 @@ def _onnxruntime() -> tuple[Row, ...]:
         name = f"{_ADAPTERS}.onnxruntime_adapters:{target or operation}"
         return _row("onnxruntime", what, operation, name, dtypes=dtypes, values_only=True, **more)
 
-    wide = ("float64", "float32")
-    without_bfloat16 = (*wide, "float16")
+    without_bfloat16 = (*_WIDE, "float16")
     return (
         row("Softmax", "softmax", dtypes=without_bfloat16),
-        row("LogSoftmax", "log_softmax", dtypes=wide),
-        row("ReduceLogSumExp", "logsumexp", dtypes=wide),
+        row("LogSoftmax", "log_softmax", dtypes=_WIDE),
+        row("ReduceLogSumExp", "logsumexp", dtypes=_WIDE),
         row("Gelu", "gelu", dtypes=_SINGLE_AND_HALF),
         row("Relu", "relu", dtypes=without_bfloat16),
         row("LayerNormalization", "layer_norm", dtypes=without_bfloat16),
@@ -106,7 +114,7 @@ def _onnxruntime() -> tuple[Row, ...]:
         row("Gather", "embedding", dtypes=without_bfloat16),
         row("Attention", "attention", dtypes=_SINGLE_AND_HALF, note=_EMPTY),
         row("RotaryEmbedding", "rope", dtypes=_SINGLE_AND_HALF, note=_ANGLES),
-        row("SoftmaxCrossEntropyLoss", "cross_entropy", dtypes=wide),
+        row("SoftmaxCrossEntropyLoss", "cross_entropy", dtypes=_WIDE),
     )
 
 
