@@ -137,7 +137,7 @@ def _transformers() -> tuple[Row, ...]:
 
 
 def _liger() -> tuple[Row, ...]:
-    def row(what: str, operation: str) -> Row:
+    def row(what: str, operation: str, **more: object) -> Row:
         return _row(
             "liger-kernel",
             what,
@@ -147,12 +147,17 @@ def _liger() -> tuple[Row, ...]:
             examples=INTERPRETED,
             environment=_INTERPRETER,
             note="in Triton's interpreter, without class weights; inputs are made contiguous",
+            **more,
         )
 
     return (
         row("LigerSoftmaxFunction", "softmax"),
         row("LigerCrossEntropyFunction", "cross_entropy"),
-        row("LigerFusedLinearCrossEntropyFunction", "linear_cross_entropy"),
+        row(
+            "LigerFusedLinearCrossEntropyFunction",
+            "linear_cross_entropy",
+            without=("batch entries are independent",),
+        ),
         row("LigerRopeFunction", "rope"),
     )
 
