@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+MATRIX := build/matrix-venv
 
-.PHONY: demo test lint types soak bench clean
+.PHONY: demo test lint types soak matrix bench clean
 
 demo: $(READY)
 	$(BIN)/lemmata conform attention torch.nn.functional:scaled_dot_product_attention
@@ -21,6 +22,10 @@ lint: $(READY)
 soak: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/conformance/soak.py
 
+# Libraries that others wrote, held to the contracts: writes docs/matrix.md. They are installed apart from the rest.
+matrix: $(MATRIX)/.ready
+	OMP_NUM_THREADS=1 $(MATRIX)/bin/python tests/matrix/run.py
+
 bench: $(READY)
 	$(BIN)/python -m lemmata.benchmarks.attention
 	$(BIN)/python -m lemmata.benchmarks.derive
@@ -34,6 +39,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,triton,dev]'
 	mkdir -p $(VENV)/typing && ln -sfn $(CURDIR) $(VENV)/typing/lemmata
 	touch $(READY)
+
+$(MATRIX)/.ready: pyproject.toml constraints.txt constraints-matrix.txt
+	test -x $(MATRIX)/bin/python || $(PYTHON) -m venv $(MATRIX)
+	$(MATRIX)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -c constraints-matrix.txt -e '.[torch,triton,matrix]'
+	touch $(MATRIX)/.ready
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
