@@ -22,6 +22,7 @@ from ..conformance.cases import attention_cases, row_cases
 from ..conformance.contracts import Operation
 from ..conformance.operations import find_operation
 from ..conformance.runner import conform
+from ..conformance.targets import load_target
 
 SUBJECTS = (("softmax", "torch:softmax"), ("attention", "torch.nn.functional:scaled_dot_product_attention"))
 _EXAMPLES = 1000
@@ -50,7 +51,7 @@ class _Clock:
 
 def small(operation: Operation) -> Operation:
     """The contract with small cases alone."""
-    cases = {"softmax": row_cases, "attention": attention_cases}[operation.name]
+    cases: Callable[..., Any] = row_cases if operation.name == "softmax" else attention_cases
     return replace(operation, cases=lambda: cases(small=True))
 
 
@@ -69,8 +70,7 @@ def shares(name: str, target: str, examples: int) -> dict[str, float]:
     theirs, ours = _Clock(), _Clock()
     contract = small(find_operation(name))
     contract = replace(contract, reference=ours.timed(contract.reference), bound=ours.timed(contract.bound))
-    module, _, function = target.rpartition(":")
-    called = theirs.timed(getattr(__import__(module, fromlist=[function]), function))
+    called = theirs.timed(load_target(target))
     grad = torch.autograd.grad
     torch.autograd.grad = theirs.timed(grad)
     try:

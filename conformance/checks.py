@@ -37,6 +37,9 @@ def _gradient(trial: Trial, profile: Profile) -> Finding | None:
         return None
     if trial.run.gradient_failure:
         return broken(trial.run.gradient_failure, trial.run.broken)
+    for name in trial.run.missing:
+        if trial.expected.gradients[name].any():
+            return broken(f"the gradient of {name} is None", "malformed")
     bound = trial.bound(profile)
     return merged(
         [

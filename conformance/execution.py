@@ -48,6 +48,7 @@ class Run:
         broken: in what way `failure` or `gradient_failure` came about: an exception, a result that is no such tensor,
             the end of the process, or no answer in time.
         error: the name of the type of what the call raised.
+        missing: the inputs whose gradient is None, in `gradients` 0: right if that is what it is.
         given: inputs and cotangents after the call.
         written: version counters before and after, of what was given and written to.
         notices: what was seen besides, by subject.
@@ -63,6 +64,7 @@ class Run:
     refusal: str | None = None
     broken: Broken | None = None
     error: str | None = None
+    missing: tuple[str, ...] = ()
     given: Mapping[str, AnyArray] = field(default_factory=dict)
     written: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     notices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -169,10 +171,8 @@ class _Call:
         unreached = set(problem.requires_grad) if empty else problem.unreached
         pulled_back = [name for name in problem.differentiated if outputs[name].requires_grad]
         if not pulled_back:
-            if unreached >= set(problem.requires_grad):
-                return {"gradients": {name: torch.zeros_like(inputs[name]) for name in problem.requires_grad}}
-            listed = ", ".join(problem.requires_grad)
-            return {"gradient_failure": f"no gradient, although {listed} requires grad", "broken": "malformed"}
+            zeros = {name: torch.zeros_like(inputs[name]) for name in problem.requires_grad}
+            return {"gradients": zeros, "missing": tuple(name for name in zeros if name not in unreached)}
         try:
             found = torch.autograd.grad(
                 [outputs[name] for name in pulled_back],
@@ -186,14 +186,15 @@ class _Call:
         except (Exception, SystemExit) as error:
             return {"gradient_failure": f"the backward pass raised {shown_error(error)}", "broken": "raised"}
         gradients: dict[str, torch.Tensor] = {}
+        missing: list[str] = []
         for name, gradient in zip(problem.requires_grad, found, strict=True):
-            if gradient is None and name in unreached:
+            if gradient is None:
                 gradient = torch.zeros_like(inputs[name])
-            malformed = "None" if gradient is None else _malformed(gradient, inputs[name])
-            if malformed:
+                missing += [] if name in unreached else [name]
+            if malformed := _malformed(gradient, inputs[name]):
                 return {"gradient_failure": f"the gradient of {name} is {malformed}", "broken": "malformed"}
             gradients[name] = gradient
-        return {"gradients": gradients}
+        return {"gradients": gradients, "missing": tuple(missing)}
 
     def result(
         self, outputs: Mapping[str, torch.Tensor], backward: Mapping[str, Any], notices: Mapping[str, tuple[str, ...]]

@@ -112,6 +112,8 @@ def explain(failed: FailedTrial) -> Explanation:
     named: list[str] = []
     if trial.run.gradient_failure:
         named.append(f"no gradient: {trial.run.gradient_failure}")
+    if trial.run.missing:
+        named.append(f"no gradient: that of {', '.join(trial.run.missing)} is None")
     found = [_Compared(trial, profile), *_larger(trial, profile)]
     failing = [compared for compared in found if compared.wrong]
     if not failing:

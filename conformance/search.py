@@ -24,6 +24,8 @@ _SHRINK_CALLS_OF_A_WARNING = 40
 _REFUSED_FROM_THE_START = 300
 # Cases drawn for each case asked for, at most: a kernel for two or three head dimensions accepts one in ten or so.
 _DRAWS_PER_CASE = 20
+# A search begins with the simplest case; one that only had a few cases left would draw nothing else.
+_LEAST_DRAWN = 40
 # Each further search starts from another seed, far from those that users choose.
 _SEED_STEP = 1_000_003
 # What a target may cost in one dtype before the search gives up on it: the end of a process costs another start, and a
@@ -99,7 +101,7 @@ class Search:
         self._focus: Check | None = None
         self._calls_in_focus = 0
         self._found: tuple[Any, Judged] | None = None
-        self._limit = 0
+        self._limit = self._examples = 0
         self._until: float | None = None
         self._report: Callable[[int], None] | None = None
 
@@ -124,7 +126,8 @@ class Search:
         attempt = 0
         while self._active and self.done < examples and not self._gives_up():
             drawn = self.drawn
-            self._search(examples - self.done, seed + attempt * _SEED_STEP)
+            self._examples = examples
+            self._search(max(_LEAST_DRAWN, examples - self.done), seed + attempt * _SEED_STEP)
             if self._focus is not None:
                 self._settle()
                 if fail_fast and any(t.failure is not None and t.check.decides for t in self.tallies.values()):
@@ -188,7 +191,7 @@ class Search:
                 self._found = (case, judgement.judged[0])
                 _fail()
             return
-        if self._gives_up():
+        if self._gives_up() or self.done >= self._examples:
             raise _Enough
         judgement = self._judged(case, self._active)
         if judgement.refusal is not None:

@@ -42,7 +42,7 @@ def namespace(x: Array) -> Any:
 
 def tiny(form: Format) -> float:
     """What underflow may lose: the least normal number where it may be flushed to zero, else half a subnormal."""
-    return 2.0 ** form[1] if form[1] == -126 else max(2.0 ** (form[1] - form[0]), 2.0**-1074)
+    return 2.0 ** form[1] if form[1] <= -126 else 2.0 ** (form[1] - form[0])
 
 
 def exact_infinity(value: Array, error: Array) -> Array:

@@ -145,6 +145,7 @@ def pack_run(run: Run) -> bytes:
             "written": {name: list(pair) for name, pair in run.written.items()},
             "notices": {name: list(lines) for name, lines in run.notices.items()},
             "operators": run.operators,
+            "missing": run.missing,
         },
         arrays,
     )
@@ -164,6 +165,7 @@ def unpack_run(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Run
             **named,
             written={name: (int(before), int(after)) for name, (before, after) in header["written"].items()},
             notices={name: tuple(map(str, lines)) for name, lines in header["notices"].items()},
+            missing=tuple(map(str, header["missing"])),
             operators=None if operators is None else (int(operators[0]), int(operators[1])),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
