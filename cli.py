@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
     sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all")
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
+    sub.add_argument("--large", action="store_true", help="large cases, too: 65,537 rows, strides beyond 32 bits")
     sub.add_argument("--budget", type=float, metavar="SECONDS", help="draw no further case after so long")
     sub.add_argument("--call-limit", type=float, metavar="SECONDS", help="time for one call; default 60")
     sub.add_argument(
@@ -324,6 +325,7 @@ def _conform(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             only=arguments.only,
             profile=arguments.profile,
+            large=arguments.large,
             budget=arguments.budget,
             call_limit=arguments.call_limit,
             journal=journal,
@@ -352,7 +354,7 @@ def _journal(arguments: argparse.Namespace) -> Path | None:
 
     if arguments.journal is not None:
         return Path(arguments.journal)
-    asked = ("operation", "target", "device", "dtype", "examples", "seed", "only", "profile", "budget")
+    asked = ("operation", "target", "device", "dtype", "examples", "seed", "only", "profile", "large", "budget")
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
     except OSError:

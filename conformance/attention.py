@@ -17,7 +17,7 @@ import torch
 
 from ..reference import attention as reference
 from ..reference.bounds.attention import attention_bound, attention_vjp_bound
-from .cases import AttentionCase, attention_cases
+from .cases import LARGE_ATTENTION, AttentionCase, attention_cases
 from .contracts import Operation
 from .laws_attention import ATTENTION_LAWS, KEY_GRADIENT_SUM
 from .overflow import spoiled_rows, without_bound
@@ -257,6 +257,7 @@ ATTENTION = Operation(
     reference=expected,
     bound=bound,
     laws=ATTENTION_LAWS,
+    large=LARGE_ATTENTION,
 )
 ATTENTION_WITH_LSE = replace(
     ATTENTION,

@@ -7,14 +7,14 @@ A case holds names and small integers only, so that it prints as code, shrinks f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from functools import cache
 from math import prod
 from typing import Any, Literal, TypeVar
 
 from hypothesis import strategies as st
 
-from .layouts import EXPANDED, LAYOUTS
+from .layouts import DRAWN, EXPANDED, FAR_APART
 from .values import COTANGENTS, REGIMES
 
 _T = TypeVar("_T")
@@ -102,11 +102,10 @@ def choice(options: Sequence[_T]) -> st.SearchStrategy[_T]:
 
 
 def layout(cotangent: str = "") -> st.SearchStrategy[str]:
-    names = tuple(LAYOUTS)
     if cotangent == "ones":
         # The cotangent of `output.sum()` has stride 0 everywhere.
         return st.just(EXPANDED)
-    return choice(("contiguous",) * len(names) + names)
+    return choice(("contiguous",) * len(DRAWN) + DRAWN)
 
 
 @st.composite
@@ -187,6 +186,26 @@ def _heads(room: int) -> tuple[tuple[int, int], ...]:
 
 def _three(draw: st.DrawFn, strategy: st.SearchStrategy[Any]) -> tuple[Any, Any, Any]:
     return draw(strategy), draw(strategy), draw(strategy)
+
+
+# Beyond what grids, 16-bit and 32-bit indices, and one pass over a row hold.
+LARGE_ROWS = (
+    RowCase(shape=(65_537, 3), values="normal", cotangent="normal"),
+    RowCase(shape=(3, 65_537), values="normal", cotangent="normal"),
+    RowCase(shape=(65_537, 2), dim=0, values="large", cotangent="normal"),
+    RowCase(shape=(2, 9, 5), values="normal", cotangent="normal", layout=FAR_APART),
+    RowCase(shape=(2, 9, 5), dim=1, values="normal", cotangent="normal", cotangent_layout=FAR_APART),
+)
+_LARGE_CALL = AttentionCase(values=("normal", "normal", "normal"), cotangent="normal")
+_APART = replace(_LARGE_CALL, batch=2, queries=17, keys=33, head_dim=16, value_dim=16)
+LARGE_ATTENTION = (
+    replace(_LARGE_CALL, batch=65_537, queries=2, keys=3, head_dim=2, value_dim=2),
+    replace(_LARGE_CALL, kv_heads=2, queries=1025, keys=1025, head_dim=64, value_dim=64, causal=True),
+    replace(_LARGE_CALL, queries=3, keys=8193, head_dim=128, value_dim=128),
+    replace(_LARGE_CALL, queries=33, keys=65, head_dim=256, value_dim=256),
+    replace(_APART, layouts=(FAR_APART, FAR_APART, FAR_APART)),
+    replace(_APART, cotangent_layout=FAR_APART),
+)
 
 
 @cache

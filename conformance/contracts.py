@@ -34,6 +34,7 @@ class Operation:
         laws: the operation's own checks, besides those of every operation.
         profiles: the precision profiles that implementations are held to.
         differentiable: whether any input has a gradient.
+        large: cases of sizes that a run meets only if it is asked to.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Operation:
     laws: tuple[Check, ...]
     profiles: Ladder = default_profiles
     differentiable: bool = True
+    large: tuple[Any, ...] = ()
 
 
 def allowance(operation: Operation, problem: Problem, profile: Profile, dtype: str) -> Values:

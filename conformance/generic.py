@@ -22,7 +22,7 @@ from .contracts import Operation
 from .conventions import Arguments, Choices, Convention
 from .forms import Argument, Form, form_of
 from .generated import Generated
-from .generic_cases import GenericCase, generic_cases, regime_of, smallest_case
+from .generic_cases import GenericCase, generic_cases, large_cases, regime_of, smallest_case
 from .generic_profiles import SIGMOID, ladder_of
 from .laws_generic import laws_of
 from .problems import OUTPUT, AnyArray, Problem, Values, alike, laid_out
@@ -68,6 +68,7 @@ def contract(
         laws=laws_of(op, form, convention, statements),
         profiles=ladder_of(op, convention.rungs),
         differentiable=bool(form.gradients),
+        large=large_cases(form, convention.numbers, calls.choices),
     )
 
 

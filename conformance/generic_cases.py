@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import prod
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ REAL_NUMBERS = (1.0, 0.5, -1.0, 2.0, -0.125, 3.0, 0.0, -2.5)
 _BATCH_SIZES = (*SHORT, 33, 65)
 _EMPTY = (0,)
 _UNPAIRED = (0, 0, 0, 1, 3, 8)
+_LARGE = 65_537
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,27 @@ def smallest_case(
         sizes=dict.fromkeys(form.dims, 2),
         choices={name: options[0] for name, options in choices.items()},
         numbers={a.name: _numbers(a, numbers)[0] for a in form.numbers if not a.optional},
+    )
+
+
+def large_cases(
+    form: Form, numbers: Mapping[str, Sequence[float]], choices: Mapping[str, Sequence[Any]]
+) -> tuple[GenericCase, ...]:
+    """One case for each dimension that may be long, beyond what 16 bits hold, the others short."""
+    smallest = smallest_case(form, numbers, choices)
+    given = tuple(a.name for a in form.tensors if not a.optional and a.differentiable)
+    values = {a.name: "normal" for a in form.tensors if a.kind == "real"}
+    cotangents = dict.fromkeys(form.outputs, "normal")
+    return tuple(
+        replace(
+            smallest,
+            sizes={**dict.fromkeys(form.dims, 3), name: _LARGE},
+            values=values,
+            cotangents=cotangents,
+            requires_grad=given,
+        )
+        for name, grows in form.dims.items()
+        if grows
     )
 
 

@@ -18,9 +18,12 @@ from .values import AnyArray
 Layout = Callable[[torch.Tensor], torch.Tensor]
 
 EXPANDED = "expanded"
+FAR_APART = "far apart"
 
 # Elements before and after a tensor at a storage offset: odd, so that vector loads are misaligned.
 _MARGIN = 3
+# A stride that 32 bits do not hold.
+_FAR = (1 << 31) + 1
 
 
 def _contiguous(x: torch.Tensor) -> torch.Tensor:
@@ -64,6 +67,17 @@ def _poisoned(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
     return torch.full(shape, poison_for(like.dtype), dtype=like.dtype, device=like.device)
 
 
+def _far_apart(x: torch.Tensor) -> torch.Tensor:
+    """Two entries of the first axis more than 2³¹ elements apart, in memory that is not touched in between."""
+    if x.ndim == 0 or x.shape[0] != 2:
+        return x.contiguous()
+    inner = x[0].numel()
+    # Not filled with NaN: only what is written takes memory.
+    buffer = torch.empty(_FAR + inner, dtype=x.dtype, device=x.device)
+    apart = buffer.as_strided(x.shape, (_FAR, *x[0].contiguous().stride()))
+    return apart.copy_(x)
+
+
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         "contiguous": _contiguous,
@@ -72,8 +86,11 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "fused": _fused,
         "offset": _offset,
         EXPANDED: _expanded,
+        FAR_APART: _far_apart,
     }
 )
+# Those that a case may have; the others are for cases that are large on purpose.
+DRAWN = tuple(name for name in LAYOUTS if name != FAR_APART)
 
 
 def constant_along_first_axis(x: AnyArray) -> AnyArray:

@@ -11,6 +11,8 @@ import torch
 _POISONED_BLOCKS = 2
 # Elements of poison on each side of a guarded tensor: a block of the usual sizes, which keeps its alignment.
 _GUARD = 128
+# Bytes of a buffer that is read and written as a whole.
+_TOUCHED = 1 << 30
 
 
 @contextmanager
@@ -54,6 +56,8 @@ def guarded(x: torch.Tensor) -> torch.Tensor:
     """The same numbers with the same strides, in the middle of a larger buffer of poison."""
     memory = whole_storage(x)
     count = memory.numel()
+    if memory.numel() * x.element_size() > _TOUCHED:
+        return x  # its elements lie so far apart that what surrounds it is memory that nobody has touched
     buffer = torch.full((count + 2 * _GUARD,), poison_for(x.dtype), dtype=x.dtype, device=x.device)
     buffer[_GUARD : _GUARD + count] = memory
     return buffer.as_strided(x.size(), x.stride(), x.storage_offset() + _GUARD)
@@ -61,8 +65,10 @@ def guarded(x: torch.Tensor) -> torch.Tensor:
 
 def halve_in_place(x: torch.Tensor) -> None:
     """Halves every real number of a tensor where it lies, stride 0 or not."""
-    if x.is_floating_point():
-        whole_storage(x).mul_(0.5)
+    if not x.is_floating_point():
+        return
+    memory = whole_storage(x)
+    (memory if memory.numel() * x.element_size() <= _TOUCHED else x.detach()).mul_(0.5)
 
 
 def aliases(outputs: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> tuple[str, ...]:

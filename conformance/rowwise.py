@@ -15,7 +15,7 @@ from ..reference.bounds.softmax import softmax_bound, softmax_vjp_bound
 from ..reference.log_softmax import log_softmax, log_softmax_vjp
 from ..reference.logsumexp import logsumexp, logsumexp_vjp
 from ..reference.softmax import softmax, softmax_vjp
-from .cases import RowCase, row_cases
+from .cases import LARGE_ROWS, RowCase, row_cases
 from .contracts import Check, Operation
 from .laws_rowwise import LOG_SOFTMAX_LAWS, LOGSUMEXP_LAWS, SOFTMAX_LAWS
 from .problems import OUTPUT, Problem, Values, laid_out, only
@@ -99,6 +99,7 @@ def _operation(
         reference=expected,
         bound=bound,
         laws=laws,
+        large=LARGE_ROWS,
     )
 
 

@@ -44,6 +44,7 @@ def conform(
     only: Sequence[str] | None = None,
     profile: str | None = None,
     fail_fast: bool = False,
+    large: bool = False,
     budget: float | None = None,
     isolate: bool = True,
     call_limit: float | None = None,
@@ -65,6 +66,7 @@ def conform(
         only: names of checks; all of them by default.
         profile: the loosest precision profile allowed, by name; the loosest default of each dtype if not given.
         fail_fast: end a dtype at the first check that fails, once its case has been made small.
+        large: try the large cases of the operation, too, after the others.
         budget: seconds after which no further case is drawn, shared out evenly among the dtypes.
         isolate: call the target in a process of its own, which may crash or hang. Without, it is called in this one.
         call_limit: seconds that one call may take; a minute by default, and more for the first one.
@@ -93,7 +95,9 @@ def conform(
     results: list[CheckResult] = []
     profiles: dict[str, ProfileUse] = {}
     acceptance: dict[str, Acceptance] = {}
-    executing = executor_for(target, shown, contract.signature, device, isolate=isolate, call_limit=call_limit)
+    executing = executor_for(
+        target, shown, contract.signature, device, isolate=isolate, call_limit=call_limit, limited=not large
+    )
     with warnings.catch_warnings(), executing as executor:
         # What an implementation warns of is not what it is judged by.
         warnings.simplefilter("ignore")
@@ -108,6 +112,7 @@ def conform(
             "checks": [check.name for check in checks],
             "profile": profile,
             "fail_fast": fail_fast,
+            "large": large,
             "budget": budget,
             "versions": _versions(),
         }
@@ -125,6 +130,8 @@ def conform(
                 report = None if progress is None else _reporter(progress, dtype, examples)
                 until = None if budget is None else _share(budget, written.spent, len(names) - place)
                 search.run(examples, seed, report, fail_fast=fail_fast, until=until)
+                if large and search.done and not search.out_of_time:
+                    search.run_large(contract.large)
                 acceptance[dtype] = acceptance_of(search)
                 if not search.done:
                     reason = f"the target refused all {search.refused} cases drawn; the first: {search.first_refusal}"

@@ -90,6 +90,8 @@ class Search:
         """By how much the profile below the rung was missed: the largest share of its bound."""
         self.done = 0
         """Cases that the target accepted."""
+        self.large = 0
+        """Large cases that were run."""
         self.refused = 0
         self.first_refusal: str | None = None
         self.cost = 0
@@ -135,6 +137,24 @@ class Search:
             elif self.drawn == drawn:
                 break  # the strategy has no more cases
             attempt += 1
+
+    def run_large(self, cases: Sequence[Any]) -> None:
+        """Holds the checks that have not failed against cases of given sizes, none of which is made smaller."""
+        for case in cases:
+            judgement = self._judged(case, self._active, all_of_them=True)
+            if judgement.refusal is not None:
+                self.first_refusal = self.first_refusal or judgement.refusal
+                self.refused += 1
+                continue
+            self.large += 1
+            for judged in judgement.judged:
+                if judged.finding is None:
+                    continue
+                self.tallies[judged.check].count(judged.finding, judgement.elements)
+                if _failed(judged):
+                    self._set_aside(case, judged)
+                else:
+                    self._climb(judged)
 
     @property
     def drawn(self) -> int:
@@ -230,11 +250,17 @@ class Search:
             if judged.finding is None or not _failed(judged):
                 continue
             tally = self.tallies[judged.check]
-            tally.failure = FailedTrial(self._judge.trial(case), self.ladder[-1], judged.finding)
             tally.cases += judged is not found
             tally.worst = max(tally.worst, judged.finding.share)
-            self._active.remove(tally.check)
+            self._set_aside(case, judged)
         self._focus = self._found = None
+
+    def _set_aside(self, case: Any, judged: Judged) -> None:
+        """Records the failure of a check, which is not tried again."""
+        assert judged.finding is not None
+        tally = self.tallies[judged.check]
+        tally.failure = FailedTrial(self._judge.trial(case), self.ladder[-1], judged.finding)
+        self._active.remove(tally.check)
 
 
 def _failed(judged: Judged) -> bool:

@@ -69,6 +69,17 @@ def _heavy_tail(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.clip(rng.standard_cauchy(shape), -1e3, 1e3)
 
 
+def _outliers(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    # As in the accuracy table of FlashAttention-3 (Shah et al. 2024, §4.3): N(0, 1) + N(0, 100)·Bernoulli(0.001).
+    return rng.standard_normal(shape) + 10.0 * rng.standard_normal(shape) * (rng.random(shape) < 1e-3)
+
+
+def _subnormal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    # Below the least normal number of float16, of float32 and bfloat16, and of float64.
+    exponents = rng.choice((-16, -130, -1030), shape)
+    return np.asarray(np.ldexp(rng.choice((-1.0, 1.0), shape) * rng.uniform(1.0, 2.0, shape), exponents))
+
+
 def _huge(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     # exp() of these overflows float64, and their products leave float16.
     return 400.0 * rng.standard_normal(shape)
@@ -90,6 +101,8 @@ REGIMES: Mapping[str, Regime] = MappingProxyType(
         "near one-hot": _near_one_hot,
         "alternating": _alternating,
         "heavy tail": _heavy_tail,
+        "outliers": _outliers,
+        "subnormal": _subnormal,
         "huge": _huge,
         "zeros": _zeros,
     }

@@ -25,12 +25,16 @@ def executor_for(
     *,
     isolate: bool,
     call_limit: float | None,
+    limited: bool = True,
 ) -> Iterator[Executor]:
     """Something that calls the target, for as long as the block lasts.
 
     A target that is named is loaded in a worker: forked from a process that has imported PyTorch or, on another device
     than the CPU, started afresh. A callable exists in this process alone: the worker is a fork of it or, on another
     device, which does not survive a fork, the callable is called here.
+
+    Args:
+        limited: the worker may grow by a share of the machine's memory, and no further.
 
     Raises:
         UsageError: the target cannot be loaded, or does not take the calling convention.
@@ -49,7 +53,9 @@ def executor_for(
         positional=tuple(signature[0]),
         keywords=signature[1],
         # A device maps far more addresses than it has memory.
-        memory=int(_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) if on_cpu else None,
+        memory=int(_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        if on_cpu and limited
+        else None,
     )
     executor = InWorker(spawner, loading, call_limit)
     try:
@@ -57,3 +63,7 @@ def executor_for(
         yield executor
     finally:
         executor.close()
+
+
+def _memory() -> int:
+    return int(_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
