@@ -68,7 +68,7 @@ def contract(
         laws=laws_of(op, form, convention, statements),
         profiles=ladder_of(op, convention.rungs),
         differentiable=bool(form.gradients),
-        large=large_cases(form, convention.numbers, calls.choices),
+        large=large_cases(form, convention.numbers, calls.choices, batched=convention.batched and form.batched),
     )
 
 

@@ -70,24 +70,18 @@ def smallest_case(
 
 
 def large_cases(
-    form: Form, numbers: Mapping[str, Sequence[float]], choices: Mapping[str, Sequence[Any]]
+    form: Form, numbers: Mapping[str, Sequence[float]], choices: Mapping[str, Sequence[Any]], *, batched: bool
 ) -> tuple[GenericCase, ...]:
-    """One case for each dimension that may be long, beyond what 16 bits hold, the others short."""
-    smallest = smallest_case(form, numbers, choices)
-    given = tuple(a.name for a in form.tensors if not a.optional and a.differentiable)
-    values = {a.name: "normal" for a in form.tensors if a.kind == "real"}
-    cotangents = dict.fromkeys(form.outputs, "normal")
-    return tuple(
-        replace(
-            smallest,
-            sizes={**dict.fromkeys(form.dims, 3), name: _LARGE},
-            values=values,
-            cotangents=cotangents,
-            requires_grad=given,
-        )
-        for name, grows in form.dims.items()
-        if grows
+    """One case for each dimension, of a size beyond 16 bits, the others short; and one of so many batch entries."""
+    ordinary = replace(
+        smallest_case(form, numbers, choices),
+        sizes=dict.fromkeys(form.dims, 3),
+        values={a.name: "normal" for a in form.tensors if a.kind == "real"},
+        cotangents=dict.fromkeys(form.outputs, "normal"),
+        requires_grad=tuple(a.name for a in form.tensors if not a.optional and a.differentiable),
     )
+    long = [replace(ordinary, sizes={**ordinary.sizes, name: _LARGE}) for name in form.dims]
+    return (*long, *([replace(ordinary, batch=(_LARGE,))] if batched else []))
 
 
 @st.composite

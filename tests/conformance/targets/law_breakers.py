@@ -175,3 +175,16 @@ def loses_nan(input: Tensor, dim: int = -1) -> Tensor:
 def spreads_nan(input: Tensor, dim: int = -1) -> Tensor:
     """Softmax that looks at every row for each one."""
     return torch.softmax(input, dim) + 0.0 * input.detach().sum()
+
+
+def rows_beyond_16_bits_dropped(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax of the first 65,536 rows; the others are 0."""
+    y = torch.softmax(input, dim)
+    kept = torch.arange(y.shape[0]) < 1 << 16
+    return y * kept.to(y.dtype).reshape(-1, *(1,) * (y.ndim - 1))
+
+
+def offset_in_32_bits(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax of rows whose offsets are computed in 32 bits: what overflows is read from the first row."""
+    far = input.ndim > 0 and input.stride(0) >= 1 << 31
+    return torch.softmax(input[:1].expand(input.shape) if far else input, dim).clone()
