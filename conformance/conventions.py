@@ -61,6 +61,7 @@ class Convention:
         regimes: the regimes to draw the values of an input from.
         numbers: the values to draw a plain number from.
         rungs: profiles of known implementations.
+        nan_may_be_lost: whether an implementation that drops NaN is warned of, and conforms.
     """
 
     name: str
@@ -83,3 +84,4 @@ class Convention:
     regimes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     numbers: Mapping[str, Sequence[float]] = field(default_factory=dict)
     rungs: tuple[Rung, ...] = ()
+    nan_may_be_lost: bool = False

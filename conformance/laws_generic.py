@@ -52,7 +52,7 @@ def laws_of(op: Derived, form: Form, convention: Convention, statements: Sequenc
     return (
         *(batches if convention.batched and form.batched else ()),
         *_stated(op, form, convention, statements),
-        *nan_laws(),
+        *nan_laws(may_be_lost=convention.nan_may_be_lost),
     )
 
 

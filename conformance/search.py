@@ -30,7 +30,7 @@ _LEAST_DRAWN = 40
 _SEED_STEP = 1_000_003
 # What a target may cost in one dtype before the search gives up on it: the end of a process costs another start, and a
 # hang its limit.
-_PATIENCE = 40
+_PATIENCE = 30
 _COSTS = {"ended": 1, "silent": 8}
 # Sizes and shares kept of a check, for a plot.
 _SIZES = 400

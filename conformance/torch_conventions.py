@@ -212,8 +212,11 @@ _STEP = {
     "dampening": (0.5, 0.125, 0.0),
 }
 
+_OF_ATTENTION = ("multi_head_attention", "pre_norm_block", "post_norm_block", "language_model")
 _CONVENTIONS = (
     Convention("linear", "linear", names=_INPUT),
+    # PyTorch's attention loses NaN (see `laws_attention`), and so does what is made of it.
+    *(Convention(name, name, nan_may_be_lost=True) for name in _OF_ATTENTION),
     _EMBEDDING,
     _LAYER_NORM,
     _RMS_NORM,

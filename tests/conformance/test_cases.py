@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lemmata.conformance.attention import ATTENTION, build
 from lemmata.conformance.cases import AttentionCase, RowCase, attention_cases, case_code, row_cases
-from lemmata.conformance.layouts import LAYOUTS, constant_along_first_axis
+from lemmata.conformance.layouts import DRAWN, constant_along_first_axis
 from lemmata.conformance.problems import DTYPES, AnyArray, array, laid_out, tensor
 from lemmata.conformance.rowwise import LOGSUMEXP, SOFTMAX
 from lemmata.conformance.values import COTANGENTS, REGIMES, Regime, representable
@@ -42,7 +42,7 @@ def test_rounding_to_a_dtype_keeps_infinities_and_saturates_finite_numbers() -> 
     assert x.tolist() == [np.inf, -np.inf, 65504.0, -65504.0]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", DRAWN)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.bool], ids=str)
 def test_a_layout_changes_no_value(layout: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
@@ -145,8 +145,8 @@ def replace_seed(case: AttentionCase) -> AttentionCase:
         ("queries", {0, 1, 2, 16, 17, 65, 128, 129}),
         ("keys", {0, 1, 2, 16, 17, 65, 128, 129}),
         ("head_dim", {1, 8, 16, 17, 64, 72}),
-        ("mask_layout", set(LAYOUTS)),
-        ("cotangent_layout", set(LAYOUTS)),
+        ("mask_layout", set(DRAWN)),
+        ("cotangent_layout", set(DRAWN)),
         ("cotangent", set(COTANGENTS)),
         ("mask_pattern", {"random", "padding", "some rows", "all"}),
     ],

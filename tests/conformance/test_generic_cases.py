@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lemmata.conformance.cases import HEAD_DIMS, LONG_LENGTHS, case_code
 from lemmata.conformance.generic_cases import GenericCase
-from lemmata.conformance.layouts import LAYOUTS
+from lemmata.conformance.layouts import DRAWN
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.problems import OUTPUT
 
@@ -16,12 +16,12 @@ settings = hypothesis.settings(max_examples=60, database=None, deadline=None, de
 NAMES = ["softcapped_attention", "embedding", "layer_norm", "cross_entropy", "adamw", "linear"]
 
 
-def drawn(name: str, count: int = 1500) -> list[GenericCase]:
+def drawn(name: str, count: int = 1500, seed: int = 0) -> list[GenericCase]:
     """Cases as a run draws them."""
     cases: list[GenericCase] = []
 
     @hypothesis.settings(max_examples=count, database=None, deadline=None, phases=(hypothesis.Phase.generate,))
-    @hypothesis.seed(0)
+    @hypothesis.seed(seed)
     @given(find_operation(name).cases())
     def collect(case: GenericCase) -> None:
         cases.append(case)
@@ -33,7 +33,8 @@ def drawn(name: str, count: int = 1500) -> list[GenericCase]:
 @pytest.fixture(scope="module")
 def attention() -> list[GenericCase]:
     """Cases of an operation with masks, numbers and two outputs."""
-    return drawn("softcapped_attention")
+    # One run varies what it has drawn already, and which numbers come up in it depends on what else has been imported.
+    return [case for seed in range(6) for case in drawn("softcapped_attention", 400, seed)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,7 +95,7 @@ def test_gradients_are_asked_for_of_all_of_none_and_of_single_inputs(attention: 
 
 
 def test_every_layout_and_regime_is_drawn(attention: list[GenericCase]) -> None:
-    assert set(LAYOUTS) - {"contiguous"} == {layout for case in attention for layout in case.layouts.values()}
+    assert set(DRAWN) - {"contiguous"} == {layout for case in attention for layout in case.layouts.values()}
     assert {"some rows", "true", "false"} == {case.values["keep"] for case in attention if "keep" in case.values}
 
 

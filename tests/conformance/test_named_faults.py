@@ -11,6 +11,7 @@ from lemmata.conformance.cases import AttentionCase, RowCase
 from lemmata.conformance.compare import Finding
 from lemmata.conformance.contracts import FailedTrial, Trial
 from lemmata.conformance.generic_cases import GenericCase
+from lemmata.conformance.isolation.executors import InProcess
 from lemmata.conformance.mutants import mutants_of
 from lemmata.conformance.named_faults import Explanation, explain
 from lemmata.conformance.operations import find_operation
@@ -23,7 +24,7 @@ ROW = RowCase(shape=(3,))
 
 def _explained(operation: str, target: Any, case: Any, dtype: str = "float32") -> Explanation:
     contract = find_operation(operation)
-    trial = Trial(contract, target, case, dtype, "cpu")
+    trial = Trial(contract, InProcess(target), case, dtype, "cpu")
     return explain(FailedTrial(trial, contract.profiles(dtype, "cpu")[-1], Finding()))
 
 
@@ -44,7 +45,7 @@ def _explained(operation: str, target: Any, case: Any, dtype: str = "float32") -
         ("last_block_of_keys_dropped", replace(TINY, keys=17), "with the last j beyond whole blocks of 16 left out"),
         ("rescale_of_output_forgotten", replace(TINY, keys=33), "blocks of 16 before are not rescaled"),
         ("key_gradient_is_zero", TINY, "the gradient of key is 0 everywhere"),
-        ("query_gradient_is_none", TINY, "no gradient: the gradient of query is None"),
+        ("query_gradient_is_none", TINY, "no gradient: that of query is None"),
     ],
 )
 def test_a_fault_of_attention_is_named(fault: str, case: AttentionCase, text: str) -> None:

@@ -44,15 +44,23 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("correct", CONFORMS), ("wrong", DOES_NOT), ("crashing", CRASHED)], ids=lambda x: str(x)
+    ("name", "status"), [("correct", CONFORMS), ("wrong", DOES_NOT), ("crashing", DOES_NOT)], ids=lambda x: str(x)
 )
 def test_a_row_ends_as_its_target_does(outcomes: dict[str, Outcome], name: str, status: str) -> None:
     assert outcomes[name].status == status
 
 
-def test_a_crash_says_how_the_process_ended(outcomes: dict[str, Outcome]) -> None:
-    assert outcomes["crashing"].verdict is None
-    assert "exit status -6" in outcomes["crashing"].detail
+def test_a_crash_is_a_verdict_that_says_how_the_process_ended(outcomes: dict[str, Outcome]) -> None:
+    verdict = outcomes["crashing"].verdict
+    assert verdict is not None
+    (completes,) = (check for check in verdict["checks"] if check["name"] == "completes")
+    assert completes["failure"]["message"] == "aborted (SIGABRT)"
+
+
+def test_a_run_that_ends_without_a_verdict_has_crashed(outcomes: dict[str, Outcome]) -> None:
+    row = _row("correct")
+    page = document([row], {row.key: replace(outcomes["correct"], status=CRASHED, verdict=None)}, [])
+    assert f"**{CRASHED}**" in page
 
 
 def test_a_target_that_hangs_is_ended() -> None:
@@ -77,9 +85,9 @@ def test_the_page_tells_them_apart(outcomes: dict[str, Outcome]) -> None:
     lines = {row.what: next(x for x in page.splitlines() if f"| {row.what} |" in x) for row in rows}
     assert "fp32" in lines["correct"]
     assert "**does not**" in lines["wrong"]
-    assert f"**{CRASHED}**" in lines["crashing"]
+    assert "**does not**" in lines["crashing"]
     assert "**NOT RUN**" in lines["absent"]
-    assert "4 rows: 1 CRASHED, 1 NOT RUN, 1 conforms, 1 does not conform." in page
+    assert "4 rows: 1 NOT RUN, 1 conforms, 2 does not conform." in page
     assert "their defect: 1" in page
     assert "*Their defect.* It is a thousandth too large. <https://example.org>" in page
     assert "RowCase(" in page

@@ -47,7 +47,7 @@ class WithLse:
         empty = torch.isneginf(s).all(-1, keepdim=True)
         finite = torch.where(empty, torch.zeros_like(s), s)
         lse = torch.logsumexp(finite, -1, keepdim=True)
-        p = torch.where(empty, torch.zeros_like(s), torch.exp(finite - lse))
+        p = torch.where(empty, torch.zeros_like(s), torch.softmax(finite, -1))
         masked = torch.where(empty, torch.full_like(lse, -torch.inf), lse)
         return (p @ v).to(query.dtype), self.finish(masked.squeeze(-1))
 
