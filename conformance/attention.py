@@ -20,7 +20,7 @@ from ..reference.bounds.attention import attention_bound, attention_vjp_bound
 from .cases import LARGE_ATTENTION, AttentionCase, attention_cases
 from .contracts import Operation
 from .laws_attention import ATTENTION_LAWS, KEY_GRADIENT_SUM
-from .overflow import spoiled_rows, without_bound
+from .overflow import spoiled_rows, sum_may_overflow, without_any_bound, without_bound
 from .problems import OUTPUT, AnyArray, Problem, Values, laid_out
 from .profiles import Precision
 from .rounding import sum_error
@@ -208,7 +208,8 @@ def evaluated(problem: Problem, forward: Callable[..., Any], backward: Callable[
 def bound(problem: Problem, precision: Precision) -> Values:
     """The bound on the error of each element of `expected`."""
     if _is_empty(problem):
-        return _nothing(problem, 0.0)
+        nothing = _nothing(problem, 0.0)
+        return without_any_bound(nothing) if sum_may_overflow(problem, precision) else nothing
     if LSE in problem.cotangents:  # it is returned, and saved, in float32 at least
         precision = {name: form for name, form in precision.items() if name != LSE}
     rows = spoiled_rows(problem, precision)

@@ -48,6 +48,8 @@ def _examined(examine: Examine, trial: Trial, profile: Profile) -> Finding | Non
     # A masked NaN is a matter of its own, on which conventions differ.
     if seed % _TRIED or not trial.run.complete or _masks(trial.problem):
         return None
+    if not all(x.size for x in (*trial.problem.arrays.values(), *trial.run.outputs.values())):
+        return None  # without an element somewhere nothing depends on anything, and implementations differ
     rng = np.random.default_rng(seed)
     real = [name for name, x in trial.problem.arrays.items() if x.dtype == np.float64 and x.size]
     if not real:

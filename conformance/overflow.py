@@ -1,8 +1,11 @@
-"""Scores that overflow behind an additive mask.
+"""Scores that overflow behind an additive mask, and sums that overflow where there is no score.
 
 A mask of −∞ is added to a score. Where the score has left the range of the format that it is stored in, the sum is
 ∞ − ∞ = NaN, and the masked entry spoils its row: nothing can be said of what depends on it. A boolean mask replaces the
 score, whatever it is, and needs no such rule.
+
+Where there are no keys PyTorch gives 0 times the sum of its inputs, so that the output depends on them: NaN, if that
+sum overflows. Nothing is said there of such an output; where the sum is finite it has to be 0.
 """
 
 from __future__ import annotations
@@ -43,4 +46,18 @@ def without_bound(bound: Values, problem: Problem, rows: AnyArray) -> Values:
             for name, x in bound.outputs.items()
         },
         {name: np.where(spoiled[name], np.inf, gradient) for name, gradient in bound.gradients.items()},
+    )
+
+
+def sum_may_overflow(problem: Problem, precision: Precision) -> bool:
+    """Whether the sum of all inputs may leave the range of the format in which an output is stored."""
+    inputs = (problem.arrays[name] for name in ("query", "key", "value"))
+    return sum(float(np.abs(x).sum()) for x in inputs) >= precision.get("o", precision["compute"]).largest
+
+
+def without_any_bound(bound: Values) -> Values:
+    """`bound`, infinite throughout."""
+    return Values(
+        {name: np.full(x.shape, np.inf) for name, x in bound.outputs.items()},
+        {name: np.full(x.shape, np.inf) for name, x in bound.gradients.items()},
     )

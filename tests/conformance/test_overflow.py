@@ -9,7 +9,7 @@ from lemmata.conformance.attention import ATTENTION, build
 from lemmata.conformance.cases import AttentionCase
 from lemmata.conformance.overflow import spoiled_rows
 from lemmata.conformance.problems import Problem
-from lemmata.conformance.profiles import find_profile
+from lemmata.conformance.profiles import default_profiles, find_profile
 
 EAGER = find_profile("eager", "float16", "cpu").precision
 FUSED = find_profile("fused", "float16", "cpu").precision
@@ -53,3 +53,13 @@ def test_nothing_is_said_of_what_depends_on_the_row_and_of_nothing_else() -> Non
         assert np.isinf(bound.gradients[name][0, 0]).all()
         assert np.isfinite(bound.gradients[name][0, 1]).all()
     assert np.isinf(bound.gradients["attn_mask"]).all()
+
+
+def test_nothing_is_said_without_keys_where_the_sum_of_the_inputs_may_overflow() -> None:
+    """There PyTorch gives NaN in float16, and 0 everywhere else."""
+    none = AttentionCase(queries=4, keys=0, values=("offset", "integers", "integers"))
+    many = replace(none, batch=3, kv_heads=2, group=4, queries=17, head_dim=4, value_dim=4)
+    for case, stated in ((none, True), (many, False)):
+        problem = ATTENTION.build(case, torch.float16)
+        for profile in default_profiles("float16", "cpu"):
+            assert np.isfinite(ATTENTION.bound(problem, profile.precision).output).all() == stated
