@@ -7,11 +7,15 @@
 `conform` and `Verdict`, `find_operation` and `cases_of` are what users need; they are imported when they are first
 asked for, so that to import this package, or a part of it, does not import PyTorch.
 
-A run draws cases (`cases`, `values`, `layouts`), turns each into numbers (`problems`), calls the target
-(`execution`), and holds the checks of every operation (`checks`) and the laws of this one (`laws_rowwise`,
-`laws_attention`) against the result, within bounds that the reference derives for a precision profile (`profiles`);
-`saved_output` and `overflow` add what follows from how a call is made, not from the formula. `search` shrinks what
-fails, `reproduce` writes it as a script.
+A run (`runner`) draws cases (`cases`, `values`, `layouts`), turns each into numbers (`problems`), and has the target
+called (`execution`), in a process of its own (`isolation`). `judging` holds against the results the checks of every
+operation (`checks`, `checks_of_calls`) and the laws of this one (`laws_rowwise`, `laws_attention`, and those of any
+operation, `laws_batches` and `laws_of_nan`), within bounds that the reference derives for a precision profile
+(`profiles`); `compare` does it element by element. `memory`, `operator_count` and `surroundings` see what only the
+target's process can see; `saved_output`, `rounding` and `overflow` add what follows from how a call is made, not from
+the formula. `search` shrinks what fails, `journal` keeps what was judged, so that a killed run can go on, `results`
+tells it, `reproduce` writes it as a script and `rerun` runs one. `contracts` says what an operation is to all of these,
+`operations` finds one, `targets` finds an implementation.
 
 `verdict` holds what was found, as data and as JSON (`verdict.schema.json`). `summary` has the words that all forms of
 it share: `report` for the terminal, `junit` for continuous integration, and `html`, a page with plots (`html_evidence`
@@ -23,11 +27,11 @@ fault of the operation's own program (`mutants`), evaluated in place of the refe
 and on larger ones (`further_cases`). The same mutants, as targets (`planted`), measure what the checks are worth
 (`adequacy`); one that survives is proved to be the right program, or is a gap (`equivalence`).
 
-The contracts of softmax and attention are written by hand. Any other one, of the catalogue or of a user's file, is made
-from its derivation (`derived`): the form of its calls (`forms`) gives the cases (`generic_cases`), the generated code
-(`generated`) the reference and the bounds, its programs the profiles (`generic_profiles`), its statements the laws
-(`laws_generic`); `generic` puts them together. `torch_conventions` declares how PyTorch calls the operations that it
-has, `orders` the other orders of evaluation that implementations use.
+The contracts of softmax (`rowwise`) and `attention` are written by hand. Any other one, of the catalogue or of a user's
+file, is made from its derivation (`derived`): the form of its calls (`forms`) gives the cases (`generic_cases`), the
+generated code (`generated`) the reference and the bounds, its programs the profiles (`generic_profiles`), its
+statements the laws (`laws_generic`); `generic` puts them together. `torch_conventions` declares how PyTorch calls the
+operations that it has (`conventions`), `orders` the other orders of evaluation that implementations use.
 """
 
 from typing import TYPE_CHECKING

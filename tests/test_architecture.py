@@ -73,7 +73,9 @@ def test_modules_are_short(part: str) -> None:
         assert "\nGENERATED from " in text or length <= LONGEST, f"{path} has {length} lines"
 
 
-@pytest.mark.parametrize("package", ["derivations/calculus", "reference/generator"])
+@pytest.mark.parametrize(
+    "package", ["derivations/calculus", "reference/generator", "conformance", "conformance/isolation"]
+)
 def test_the_map_of_a_package_names_every_module(package: str) -> None:
     described = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8")))
     assert described is not None
