@@ -18,9 +18,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-# Hours: correct implementations at the default number of cases in every dtype, for false alarms.
+# Hours: correct implementations at the default number of cases in every dtype, for false alarms; and runs that are killed.
 soak: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/conformance/soak.py
+	$(BIN)/python tests/conformance/killing.py
 
 # Libraries that others wrote, held to the contracts: writes docs/matrix.md. They are installed apart from the rest.
 matrix: $(MATRIX)/.ready
@@ -29,6 +30,7 @@ matrix: $(MATRIX)/.ready
 bench: $(READY)
 	$(BIN)/python -m lemmata.benchmarks.attention
 	$(BIN)/python -m lemmata.benchmarks.derive
+	$(BIN)/python -m lemmata.benchmarks.conformance
 
 # mypy wants a package directory whose name is an identifier, whatever the checkout is called.
 types: $(READY)
