@@ -1,6 +1,6 @@
 """Runs that are killed at random moments and gone on with, against one that nobody disturbs.
 
-    python tests/conformance/killing.py [--kills N] [--seed S] [OPERATION TARGET]
+    python tests/conformance/killing.py [--kills N] [--seed S] [--examples N] [OPERATION TARGET]
 
 Exits 1 if a verdict differs.
 """
@@ -21,20 +21,28 @@ from pathlib import Path
 from typing import Any
 
 KILLS = 50
+# Cases per dtype: of a short run, and of one in which most of the time goes into cases.
 EXAMPLES = 60
+MANY = 800
 _COMMAND = (sys.executable, "-P", "-m", "lemmata.cli", "conform")
 _LEAST = 2.0  # seconds: nothing is written before PyTorch has been imported
 
 
-def undisturbed(operation: str, target: str, folder: Path) -> tuple[dict[str, Any], float]:
+def undisturbed(operation: str, target: str, folder: Path, examples: int = EXAMPLES) -> tuple[dict[str, Any], float]:
     """The verdict of a run that ends by itself, and how many seconds it took."""
     start = time.monotonic()
-    _run(operation, target, folder / "undisturbed", [])
+    _run(operation, target, folder / "undisturbed", [], examples)
     return _verdict(folder / "undisturbed"), time.monotonic() - start
 
 
 def disturbed(
-    operation: str, target: str, folder: Path, name: str, moments: Iterator[float], kills: int
+    operation: str,
+    target: str,
+    folder: Path,
+    name: str,
+    moments: Iterator[float],
+    kills: int,
+    examples: int = EXAMPLES,
 ) -> tuple[dict[str, Any], list[int]]:
     """The verdict of a run that is killed after each of some seconds, and how long its journal was each time."""
     place = folder / name
@@ -42,9 +50,9 @@ def disturbed(
     for moment in moments:
         resume = ["--resume"] if _journal(place).exists() and _journal(place).stat().st_size else []
         if len(lengths) == kills:
-            _run(operation, target, place, resume)
+            _run(operation, target, place, resume, examples)
             break
-        if _killed(operation, target, place, resume, moment):
+        if _killed(operation, target, place, resume, examples, moment):
             lengths.append(_lines(place))
         else:
             break  # it had ended before
@@ -59,20 +67,20 @@ def _lines(place: Path) -> int:
     return _journal(place).read_bytes().count(b"\n") if _journal(place).exists() else 0
 
 
-def _arguments(operation: str, target: str, place: Path, more: list[str]) -> list[str]:
+def _arguments(operation: str, target: str, place: Path, more: list[str], examples: int) -> list[str]:
     written = ["--journal", str(_journal(place)), "--json", str(place.with_suffix(".json"))]
-    return [*_COMMAND, operation, target, "--examples", str(EXAMPLES), "--dtype", "float32", "float16", *written, *more]
+    return [*_COMMAND, operation, target, "--examples", str(examples), "--dtype", "float32", "float16", *written, *more]
 
 
-def _run(operation: str, target: str, place: Path, more: list[str]) -> None:
-    done = subprocess.run(_arguments(operation, target, place, more), capture_output=True, text=True)
+def _run(operation: str, target: str, place: Path, more: list[str], examples: int) -> None:
+    done = subprocess.run(_arguments(operation, target, place, more, examples), capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
 
 
-def _killed(operation: str, target: str, place: Path, more: list[str], moment: float) -> bool:
+def _killed(operation: str, target: str, place: Path, more: list[str], examples: int, moment: float) -> bool:
     """Whether the run was still going on at that moment."""
     process = subprocess.Popen(
-        _arguments(operation, target, place, more), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        _arguments(operation, target, place, more, examples), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     with suppress(subprocess.TimeoutExpired):
         process.wait(moment)
@@ -94,16 +102,19 @@ def main() -> int:
     parser.add_argument("target", nargs="?", default="lemmata.tests.conformance.targets.softmax_faults:row_sum_dropped")
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--examples", type=int, default=MANY)
     asked = parser.parse_args()
     rng, killed, differ = random.Random(asked.seed), 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        expected, seconds = undisturbed(asked.operation, asked.target, Path(folder))
+        expected, seconds = undisturbed(asked.operation, asked.target, Path(folder), asked.examples)
         number = 0
         while killed < asked.kills:
             number += 1
             moments = iter(lambda: rng.uniform(_LEAST, max(_LEAST, seconds)), None)
             kills = min(rng.randint(1, 5), asked.kills - killed)
-            verdict, lengths = disturbed(asked.operation, asked.target, Path(folder), f"run{number}", moments, kills)
+            verdict, lengths = disturbed(
+                asked.operation, asked.target, Path(folder), f"run{number}", moments, kills, asked.examples
+            )
             killed += len(lengths)
             differ += verdict != expected
             same = "the same verdict" if verdict == expected else "ANOTHER VERDICT"
