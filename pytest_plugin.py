@@ -78,9 +78,8 @@ class Conforms:
         if not has("torch"):
             pytest.skip(_TORCH_MISSING)
         try:
-            verdict = self._run(chosen, [self.dtype], self.contract.examples)
+            verdict = self._run(chosen)
         except UsageError as error:
-            self._end_if_unsupported(chosen)
             _fail(str(error))
         self.verdicts.append(verdict)
         if (reason := _not_run(verdict, self.dtype)) is not None:
@@ -91,31 +90,19 @@ class Conforms:
             _fail(as_text(verdict))
         return verdict
 
-    def _run(self, target: Target | str, dtypes: list[str] | None, examples: int | None) -> Verdict:
+    def _run(self, target: Target | str) -> Verdict:
         from .conformance.runner import DEFAULT_EXAMPLES, conform
 
         return conform(
             self.contract.operation,
             target,
             device=self.device,
-            dtypes=dtypes,
-            examples=DEFAULT_EXAMPLES if examples is None else examples,
+            dtypes=[self.dtype],
+            examples=DEFAULT_EXAMPLES if self.contract.examples is None else self.contract.examples,
             seed=self.contract.seed or 0,
             only=self.contract.only,
             profile=self.contract.profile,
         )
-
-    def _end_if_unsupported(self, target: Target | str) -> None:
-        """Ends the test if other dtypes are supported.
-
-        A TypeError in the only dtype of a run counts as a wrong call; beside dtypes without one, it is about the dtype.
-        """
-        try:
-            every = self._run(target, None, examples=1)
-        except UsageError:
-            return
-        if (reason := _not_run(every, self.dtype)) is not None:
-            self._end_as_not_run(reason)
 
     def _end_as_not_run(self, reason: str) -> None:
         if self.contract.dtypes is not None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from .checks_of_calls import CALL_CHECKS, DETERMINISTIC_GRADIENT, SECOND_BACKWARD
 from .compare import Finding, broken, compare, merged
 from .contracts import Check, Operation, Trial
-from .problems import shown
+from .execution import ENDINGS
+from .problems import shown, shown_gradient
 from .profiles import Profile
 
 COMPLETES = "completes"
@@ -17,7 +18,7 @@ GRADIENT = "gradient"
 def _completes(trial: Trial, profile: Profile) -> Finding | None:
     """A call comes back, be it with an exception."""
     run = trial.run
-    return broken(run.failure or "", run.broken) if run.broken in ("ended", "silent") else Finding()
+    return broken(run.failure or "", run.broken) if run.broken in ENDINGS else Finding()
 
 
 def _forward(trial: Trial, profile: Profile) -> Finding | None:
@@ -39,11 +40,11 @@ def _gradient(trial: Trial, profile: Profile) -> Finding | None:
         return broken(trial.run.gradient_failure, trial.run.broken)
     for name in trial.run.missing:
         if trial.expected.gradients[name].any():
-            return broken(f"the gradient of {name} is None", "malformed")
+            return broken(f"the {shown_gradient(name)} is None", "malformed")
     bound = trial.bound(profile)
     return merged(
         [
-            compare(f"gradient of {name}", actual, trial.expected.gradients[name], bound.gradients[name])
+            compare(shown_gradient(name), actual, trial.expected.gradients[name], bound.gradients[name])
             for name, actual in trial.gradients.items()
         ]
     )

@@ -3,16 +3,16 @@ remember earlier calls, share memory, replace what others measure with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from .compare import Finding, broken, compare, merged, same_bits
 from .contracts import Check, Trial, allowance
 from .execution import Mode, Run, cotangent_name
-from .problems import DTYPES, Problem, shown
+from .problems import DTYPES, Problem, shown, shown_gradient
 from .profiles import Profile
-from .values import Array, representable
+from .values import representable
 
 DETERMINISTIC_GRADIENT = "deterministic gradient"
 SECOND_BACKWARD = "second backward pass"
@@ -52,7 +52,7 @@ def _deterministic_gradient(trial: Trial, profile: Profile) -> Finding | None:
         return None
     return merged(
         [
-            same_bits(f"gradient of {name} in a second call", gradient, trial.gradients[name])
+            same_bits(f"{shown_gradient(name)} in a second call", gradient, trial.gradients[name])
             for name, gradient in trial.again.gradients.items()
         ]
     )
@@ -68,7 +68,7 @@ def _second_backward(trial: Trial, profile: Profile) -> Finding | None:
     bound = trial.bound(profile)
     return merged(
         [
-            compare(f"gradient of {k} in a second backward pass", x, again.gradients[k], 2 * bound.gradients[k])
+            compare(f"{shown_gradient(k)} in a second backward pass", x, again.gradients[k], 2 * bound.gradients[k])
             for k, x in again.second_gradients.items()
         ]
     )
@@ -103,7 +103,7 @@ def _reached(trial: Trial, run: Run, profile: Profile) -> Iterator[tuple[str, in
     if run.failure or run.gradient_failure:
         yield "the call", 1, 1
         return
-    expected, bound = (_by_name(x.outputs, x.gradients) for x in (trial.expected, trial.bound(profile)))
+    expected, bound = trial.expected.named, trial.bound(profile).named
     for name, x in run.results.items():
         plain = trial.run.results[name]
         spoiled = np.isnan(x) & ~np.isnan(plain)
@@ -115,11 +115,6 @@ def _reached(trial: Trial, run: Run, profile: Profile) -> Iterator[tuple[str, in
             yield name, int(np.count_nonzero(spoiled)), x.size
 
 
-def _by_name(outputs: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
-    named = {shown(name): x for name, x in outputs.items()}
-    return named | {f"gradient of {name}": x for name, x in gradients.items()}
-
-
 def _forgets(trial: Trial, profile: Profile) -> Finding | None:
     """Other numbers in the same memory give another result; the same numbers are computed anew."""
     again = trial.again
@@ -129,7 +124,7 @@ def _forgets(trial: Trial, profile: Profile) -> Finding | None:
 
 
 def _repeats_nothing(trial: Trial) -> Finding | None:
-    if not _counted(trial):
+    if not trial.is_one_in(_COUNTED):
         return None
     first, second = trial.run_as("counted").operators or (0, 0)
     if not first or second:
@@ -166,11 +161,6 @@ def _halved(problem: Problem, trial: Trial) -> Problem:
     dtype = DTYPES[trial.dtype]
     real = {name: x for name, x in problem.arrays.items() if np.issubdtype(x.dtype, np.floating)}
     return problem.with_arrays(**{name: representable(x / 2, dtype) for name, x in real.items()}).without_gradient()
-
-
-def _counted(trial: Trial) -> bool:
-    seed: int = trial.case.seed
-    return seed % _COUNTED == 0
 
 
 def _own_memory(trial: Trial, profile: Profile) -> Finding | None:

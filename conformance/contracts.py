@@ -85,6 +85,11 @@ class Trial:
         """The case as numbers."""
         return self.operation.build(self.case, DTYPES[self.dtype])
 
+    def is_one_in(self, count: int) -> bool:
+        """Whether this is one of the cases, one in so many, that a costly check looks at; the simplest one is."""
+        seed: int = self.case.seed
+        return seed % count == 0
+
     @cached_property
     def _asked(self) -> dict[Mode, Callable[[], Run]]:
         return {}

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 
 from .memory import aliases, guarded, halve_in_place, poison_free_memory, uninitialised_memory_is_nan
 from .operator_count import operators_run
-from .problems import DTYPES, OUTPUT, AnyArray, Problem, array, shown, tensor
+from .problems import DTYPES, OUTPUT, AnyArray, Problem, Values, array, shown_gradient, tensor
 from .surroundings import Surroundings
 from .targets import Target
 from .values import Array
@@ -32,6 +32,9 @@ counted: twice without gradient, with other numbers than before, counting the op
 """
 
 Broken = Literal["raised", "malformed", "ended", "silent"]
+
+# What ended a call that did not come back, in a word.
+ENDINGS: Mapping[str, str] = {"ended": "crash", "silent": "hang"}
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,7 @@ class Run:
     @property
     def results(self) -> dict[str, Array]:
         """Outputs and gradients by name."""
-        outputs = {shown(name): output for name, output in self.outputs.items()}
-        return outputs | {f"gradient of {name}": gradient for name, gradient in self.gradients.items()}
+        return Values(self.outputs, self.gradients).named
 
 
 def cotangent_name(output: str) -> str:
@@ -192,7 +194,7 @@ class _Call:
                 gradient = torch.zeros_like(inputs[name])
                 missing += [] if name in unreached else [name]
             if malformed := _malformed(gradient, inputs[name]):
-                return {"gradient_failure": f"the gradient of {name} is {malformed}", "broken": "malformed"}
+                return {"gradient_failure": f"the {shown_gradient(name)} is {malformed}", "broken": "malformed"}
             gradients[name] = gradient
         return {"gradients": gradients, "missing": tuple(missing)}
 
@@ -224,7 +226,7 @@ class _Call:
             found = self.forward()
         if not isinstance(found, Run):
             more["reused"] = _numbers(found)
-        return Run(**{**run.__dict__, **more})
+        return replace(run, **more)
 
     def counted(self) -> Run:
         """A run with nothing but the numbers of operators of two equal calls, of half of every real number."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from .compare import Finding
 from .contracts import Check, Operation, Trial
-from .execution import Mode
+from .execution import ENDINGS, Mode
 from .isolation.executors import Executor
 from .profiles import Profile
 
@@ -98,7 +98,7 @@ class Judge:
             rung = max(rung, found.rung)
             if found.finding is not None and found.finding.failure is not None and not all_of_them:
                 break
-        ended = run.broken if run.broken in ("ended", "silent") else None
+        ended = run.broken if run.broken in ENDINGS else None
         return Judgement(None, tuple(judged), ended, sum(x.size for x in run.outputs.values()))
 
     def _judged(self, check: Check, trial: Trial, start: int) -> Judged:

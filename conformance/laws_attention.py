@@ -88,7 +88,7 @@ def _heads(trial: Trial, entries: slice, heads: AnyArray, kv_heads: AnyArray) ->
         changed["attn_mask"] = mask[entries][:, heads if mask.shape[1] > 1 else slice(None)]
     taken = problem.with_arrays(**{name: np.ascontiguousarray(x) for name, x in changed.items()})
     cotangents = {name: np.ascontiguousarray(x[entries][:, heads]) for name, x in problem.cotangents.items()}
-    return Part(taken.with_cotangents(cotangents), lambda output: (entries, heads))
+    return Part(taken.with_cotangents(cotangents), (entries, heads))
 
 
 def _causal(trial: Trial, profile: Profile) -> Finding | None:

@@ -24,11 +24,11 @@ class Part:
     """Another call, of some entries of a case: its outputs are those of the case at some places.
 
     Attributes:
-        where: the places in an output, by its name.
+        places: of these entries in every output, as an index of NumPy.
     """
 
     problem: Problem
-    where: Callable[[str], Any]
+    places: Any
 
 
 Taking = Callable[[Trial], Part | None]
@@ -77,7 +77,7 @@ def _within(taking: Taking, what: str, trial: Trial, profile: Profile) -> Findin
     bound = trial.bound(profile).outputs
     return merged(
         [
-            compare(f"{shown(k)} of entries {what}", x, trial.outputs[k][part.where(k)], 2 * bound[k][part.where(k)])
+            compare(f"{shown(k)} of entries {what}", x, trial.outputs[k][part.places], 2 * bound[k][part.places])
             for k, x in outputs.items()
         ]
     )
@@ -90,5 +90,5 @@ def _bitwise(taking: Taking, trial: Trial, profile: Profile) -> Finding | None:
     if outputs is None:
         return None
     return merged(
-        [same_bits(f"{shown(k)} of an entry alone", x, trial.outputs[k][part.where(k)]) for k, x in outputs.items()]
+        [same_bits(f"{shown(k)} of an entry alone", x, trial.outputs[k][part.places]) for k, x in outputs.items()]
     )

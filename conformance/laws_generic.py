@@ -98,7 +98,7 @@ def _entries(form: Form, trial: Trial, entries: slice) -> Part | None:
     given = {a.name for a in form.tensors if not a.shared} & set(problem.arrays)
     taken = problem.with_arrays(**{name: np.ascontiguousarray(problem.arrays[name][places]) for name in given})
     cotangents = {name: np.ascontiguousarray(x[places]) for name, x in problem.cotangents.items()}
-    return Part(taken.with_cotangents(cotangents), lambda output: places)
+    return Part(taken.with_cotangents(cotangents), places)
 
 
 def _zero_sum(name: str, axis: int, trial: Trial, profile: Profile) -> Finding | None:

@@ -44,13 +44,12 @@ def nan_laws(*, may_be_lost: bool = False) -> tuple[Check, ...]:
 
 
 def _examined(examine: Examine, trial: Trial, profile: Profile) -> Finding | None:
-    seed: int = trial.case.seed
     # A masked NaN is a matter of its own, on which conventions differ.
-    if seed % _TRIED or not trial.run.complete or _masks(trial.problem):
+    if not trial.is_one_in(_TRIED) or not trial.run.complete or _masks(trial.problem):
         return None
     if not all(x.size for x in (*trial.problem.arrays.values(), *trial.run.outputs.values())):
         return None  # without an element somewhere nothing depends on anything, and implementations differ
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(trial.case.seed)
     real = [name for name, x in trial.problem.arrays.items() if x.dtype == np.float64 and x.size]
     if not real:
         return None

@@ -108,17 +108,16 @@ def _rows(trial: Trial, entries: slice) -> Part | None:
     keep = tuple(slice(None) if axis == dim else entries for axis in range(x.ndim))
     result = keep if trial.output.ndim == x.ndim else keep[:dim] + keep[dim + 1 :]
     taken = trial.problem.with_arrays(input=x[keep])
-    return Part(taken.with_cotangent(trial.problem.cotangent[result]), lambda output: result)
+    return Part(taken.with_cotangent(trial.problem.cotangent[result]), result)
 
 
 def _minus_infinity(trial: Trial, profile: Profile) -> Finding | None:
     """A logit of −∞ has probability 0, and the others are as if it were not there."""
     x: Array = trial.problem.arrays["input"]
     dim = trial.problem.options["dim"]
-    seed: int = trial.case.seed
-    if seed % _TRIED or not _has_rows(trial) or x.shape[dim] < 2:
+    if not trial.is_one_in(_TRIED) or not _has_rows(trial) or x.shape[dim] < 2:
         return None
-    hidden = np.random.default_rng(seed).random(x.shape) < 0.5
+    hidden = np.random.default_rng(trial.case.seed).random(x.shape) < 0.5
     np.moveaxis(hidden, dim, 0)[0] = False  # a row of −∞ alone has no distribution
     problem = trial.problem.with_arrays(input=np.where(hidden, -np.inf, x)).without_gradient()
     output = trial.evaluate(problem)

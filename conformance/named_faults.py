@@ -17,7 +17,7 @@ from .execution import cotangent_name
 from .further_cases import further_cases
 from .locate import locate
 from .mutants import Mutant, Part, mutants_of
-from .problems import AnyArray, Values, shown
+from .problems import AnyArray, shown_gradient
 from .profiles import Profile
 from .simple_faults import NOTHING, other_calls, simple_descriptions
 from .sources import Source, source_of
@@ -27,7 +27,7 @@ from .values import Array
 _NAMED = 3
 # A wrong result may be larger than the right one that the bound is of, and its rounding errors with it.
 _LARGEST_RATIO = 16.0
-_GRADIENT = "gradient of "
+_GRADIENT = shown_gradient("")
 # A longer program, such as that of a block, has so many faults that to make them takes a minute.
 _MOST_STEPS = 12
 _AXES = {0: (), 1: ("position",), 2: ("row", "col"), 3: ("batch", "row", "col"), 4: ("batch", "head", "row", "col")}
@@ -62,15 +62,15 @@ class _Compared:
 
     @cached_property
     def actual(self) -> dict[str, Array]:
-        return _flat(Values(self.trial.outputs, self.trial.gradients))
+        return self.trial.run.results
 
     @cached_property
     def right(self) -> dict[str, Array]:
-        return _flat(self.trial.expected)
+        return self.trial.expected.named
 
     @cached_property
     def allowed(self) -> dict[str, Array]:
-        return _flat(self.trial.bound(self.profile))
+        return self.trial.bound(self.profile).named
 
     @cached_property
     def wrong(self) -> dict[str, AnyArray]:
@@ -184,7 +184,7 @@ def _by_other_calls(failing: Sequence[_Compared]) -> list[str]:
         for words, other in other_calls(compared.trial.problem):
             try:
                 with np.errstate(all="ignore"):
-                    claimed = _flat(compared.trial.operation.reference(other))
+                    claimed = compared.trial.operation.reference(other).named
             except (ValueError, TypeError, KeyError, IndexError, AssertionError):
                 continue  # not a call of the operation
             if all(name in claimed and compared.agrees(name, claimed[name]) for name in compared.wrong):
@@ -251,7 +251,7 @@ def _matched(mutant: Mutant, source: Source, failing: Sequence[_Compared]) -> tu
         values = mutant.values(source, compared.trial.problem)
         if values is None:
             return frozenset(), 0
-        claimed = _flat(values)
+        claimed = values.named
         here = {name for name in compared.wrong if compared.agrees(name, claimed[name])}
         unlike += sum(not compared.same(n, claimed[n]) for n in compared.actual if n not in compared.wrong)
         missed = compared.wrong.keys() - here
@@ -274,11 +274,6 @@ def _allowed_of(claimed: Array, right: Array, allowed: Array, relative: float) -
         ratio = largest[0] / largest[1] if largest[1] > 0 else _LARGEST_RATIO
         own = relative * np.maximum(sizes[0], np.mean(sizes[0]) if sizes[0].size else 0.0)
         return np.maximum(allowed * float(np.clip(ratio, 1.0, _LARGEST_RATIO)), own)
-
-
-def _flat(values: Values) -> dict[str, Array]:
-    outputs = {shown(name): x for name, x in values.outputs.items()}
-    return outputs | {f"{_GRADIENT}{name}": x for name, x in values.gradients.items()}
 
 
 def _differs(actual: Array, expected: Array, allowed: Array) -> AnyArray:

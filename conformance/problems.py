@@ -95,6 +95,12 @@ class Values:
         """The output: the only one, or the one that is called so."""
         return main(self.outputs)
 
+    @property
+    def named(self) -> dict[str, Array]:
+        """All of them by the names that messages have for them."""
+        outputs = {shown(name): x for name, x in self.outputs.items()}
+        return outputs | {shown_gradient(name): x for name, x in self.gradients.items()}
+
 
 def main(outputs: Mapping[str, Array]) -> Array:
     """What is called the output, or is the only one."""
@@ -112,6 +118,11 @@ def only(output: Array, gradients: Mapping[str, Array]) -> Values:
 def shown(output: str) -> str:
     """An output as a message calls it."""
     return output if output == OUTPUT else f"output {output}"
+
+
+def shown_gradient(name: str) -> str:
+    """The gradient of an input as a message calls it."""
+    return f"gradient of {name}"
 
 
 def laid_out(x: Array, layout: str, dtype: torch.dtype) -> Array:

@@ -8,8 +8,9 @@ from math import isfinite
 from .cases import case_code
 from .checks import FORWARD, GRADIENT
 from .contracts import Check, FailedTrial
+from .execution import ENDINGS
 from .named_faults import explain
-from .problems import shown
+from .problems import shown, shown_gradient
 from .reproduce import reproduction
 from .search import Search, Tally
 from .verdict import Acceptance, CheckResult, Compared, Failure, ProfileUse, Status
@@ -46,10 +47,6 @@ class Telling:
         )
 
 
-# What ended a call, in a word.
-ENDINGS = {"ended": "crash", "silent": "hang"}
-
-
 def _compared(check: Check, found: FailedTrial) -> tuple[Compared, ...]:
     """The arrays that the accuracy checks compare, in the case in which one of them failed."""
     trial = found.trial
@@ -61,7 +58,7 @@ def _compared(check: Check, found: FailedTrial) -> tuple[Compared, ...]:
         GRADIENT: (trial.gradients, trial.expected.gradients, bound.gradients),
     }
     actual, expected, allowed = pairs[check.name]
-    name = shown if check.name == FORWARD else "gradient of {}".format
+    name = shown if check.name == FORWARD else shown_gradient
     return tuple(Compared.of(name(k), x, expected[k], allowed[k]) for k, x in actual.items())
 
 

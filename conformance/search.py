@@ -12,7 +12,7 @@ from hypothesis.errors import Flaky
 
 from .cases import case_code
 from .compare import Finding
-from .contracts import Check, FailedTrial
+from .contracts import Check, FailedTrial, Trial
 from .journal import Journal
 from .judging import Judge, Judged, Judgement
 
@@ -90,8 +90,6 @@ class Search:
         """By how much the profile below the rung was missed: the largest share of its bound."""
         self.done = 0
         """Cases that the target accepted."""
-        self.large = 0
-        """Large cases that were run."""
         self.refused = 0
         self.first_refusal: str | None = None
         self.cost = 0
@@ -124,11 +122,10 @@ class Search:
             until: seconds of the whole run after which no further case is drawn.
         """
         self._report, self._until = report, until
-        self._limit = _DRAWS_PER_CASE * examples
+        self._examples, self._limit = examples, _DRAWS_PER_CASE * examples
         attempt = 0
         while self._active and self.done < examples and not self._gives_up():
             drawn = self.drawn
-            self._examples = examples
             self._search(max(_LEAST_DRAWN, examples - self.done), seed + attempt * _SEED_STEP)
             if self._focus is not None:
                 self._settle()
@@ -141,18 +138,17 @@ class Search:
     def run_large(self, cases: Sequence[Any]) -> None:
         """Holds the checks that have not failed against cases of given sizes, none of which is made smaller."""
         for case in cases:
-            judgement = self._judged(case, self._active, all_of_them=True)
+            trial, judgement = self._judge.trial(case), self._judged(case, self._active, all_of_them=True)
             if judgement.refusal is not None:
                 self.first_refusal = self.first_refusal or judgement.refusal
                 self.refused += 1
                 continue
-            self.large += 1
             for judged in judgement.judged:
                 if judged.finding is None:
                     continue
                 self.tallies[judged.check].count(judged.finding, judgement.elements)
                 if _failed(judged):
-                    self._set_aside(case, judged)
+                    self._set_aside(trial, judged)
                 else:
                     self._climb(judged)
 
@@ -246,20 +242,21 @@ class Search:
         focus, (case, found) = self._focus, self._found
         others = [check for check in self._active if check is not focus]
         judgement = self._judged(case, others, all_of_them=True)
+        trial = self._judge.trial(case)  # one for all: what is told of each failure is computed once
         for judged in (found, *judgement.judged):
             if judged.finding is None or not _failed(judged):
                 continue
             tally = self.tallies[judged.check]
             tally.cases += judged is not found
             tally.worst = max(tally.worst, judged.finding.share)
-            self._set_aside(case, judged)
+            self._set_aside(trial, judged)
         self._focus = self._found = None
 
-    def _set_aside(self, case: Any, judged: Judged) -> None:
+    def _set_aside(self, trial: Trial, judged: Judged) -> None:
         """Records the failure of a check, which is not tried again."""
         assert judged.finding is not None
         tally = self.tallies[judged.check]
-        tally.failure = FailedTrial(self._judge.trial(case), self.ladder[-1], judged.finding)
+        tally.failure = FailedTrial(trial, self.ladder[-1], judged.finding)
         self._active.remove(tally.check)
 
 

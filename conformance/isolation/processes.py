@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
+from ..surroundings import Surroundings
 from ..targets import Target
 from . import worker
 
@@ -127,7 +128,7 @@ class ForkOfJudge:
         if pid == 0:
             ends.mine.close()
             worker.settle(ends.printing, 1)  # the threads of the judge are not there after a fork
-            worker.run(ends.its, lambda: worker.serve(ends.its, self._target))
+            worker.run(ends.its, lambda: worker.serve(ends.its, Surroundings(), self._target))
         ends.handed_over()
         codes: list[int] = []
 
@@ -202,7 +203,8 @@ class Zygote:
         Raises:
             EOFError: the zygote is gone, or says nothing within the limit.
         """
-        assert self._control is not None
+        if self._control is None:
+            raise EOFError
         until = time.monotonic() + limit
         while b"\n" not in self._heard:
             ready, _, _ = select.select([self._control], [], [], max(0.0, until - time.monotonic()))
@@ -219,7 +221,7 @@ class Zygote:
         while pid not in self._codes:
             try:
                 message = self._hear(max(0.0, until - time.monotonic()))
-            except (OSError, EOFError, AssertionError):
+            except (OSError, EOFError):
                 return None
             self._codes[message["pid"]] = message["status"]
         return self._codes[pid]

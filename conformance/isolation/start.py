@@ -53,9 +53,7 @@ def executor_for(
         positional=tuple(signature[0]),
         keywords=signature[1],
         # A device maps far more addresses than it has memory.
-        memory=int(_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-        if on_cpu and limited
-        else None,
+        memory=_memory() if on_cpu and limited else None,
     )
     executor = InWorker(spawner, loading, call_limit)
     try:

@@ -1,6 +1,6 @@
 """The loop in the target's process: loads the target, then answers each request with the runs that it asks for.
 
-    python -m lemmata.conformance.isolation.worker FD
+    python -m lemmata.conformance.isolation.worker FD OUTPUT THREADS
 
 serves on an inherited socket.
 """
@@ -46,14 +46,14 @@ def _exactly(connection: socket.socket, count: int) -> bytes | None:
     return bytes(buffer)
 
 
-def serve(connection: socket.socket, target: Target | None = None) -> None:
+def serve(connection: socket.socket, around: Surroundings, target: Target | None = None) -> None:
     """Answers requests until the judge closes the connection.
 
     Args:
+        around: what there is before the target is loaded.
         target: the callable, where it was passed as an object; otherwise the first request names it.
     """
     warnings.simplefilter("ignore")  # what an implementation warns of is not what it is judged by
-    around = Surroundings()
     while (frame := receive(connection)) is not None:
         header, arrays = unpack(frame)
         if header["do"] == "load":
@@ -131,7 +131,7 @@ def main() -> None:
     descriptor, output, threads = map(int, sys.argv[1:4])
     connection = socket.socket(fileno=descriptor)
     settle(output, threads)
-    run(connection, lambda: serve(connection))
+    run(connection, lambda: serve(connection, Surroundings()))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import socket
 import sys
 from contextlib import suppress
 
+from ..surroundings import Surroundings
 from . import worker
 
 _MESSAGE = 64  # bytes of a request, at most
@@ -31,6 +32,7 @@ def main() -> None:
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    around = Surroundings()  # once: what it looks at has to be imported
     children: set[int] = set()
     control.sendall(b'{"ready": true}\n')
     while True:
@@ -43,13 +45,13 @@ def main() -> None:
             message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE, 2)
             if not message:
                 break
-            children.add(_fork(control, descriptors, threads))
+            children.add(_fork(control, descriptors, threads, around))
     for child in children:
         with suppress(OSError):
             os.killpg(child, signal.SIGKILL)
 
 
-def _fork(control: socket.socket, descriptors: list[int], threads: int) -> int:
+def _fork(control: socket.socket, descriptors: list[int], threads: int, around: Surroundings) -> int:
     sockets, output = socket.socket(fileno=descriptors[0]), descriptors[1]
     child = os.fork()
     if child == 0:
@@ -57,7 +59,7 @@ def _fork(control: socket.socket, descriptors: list[int], threads: int) -> int:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         control.close()
         worker.settle(output, threads)
-        worker.run(sockets, lambda: worker.serve(sockets))
+        worker.run(sockets, lambda: worker.serve(sockets, around))
     sockets.close()
     os.close(output)
     control.sendall(json.dumps({"pid": child}).encode() + b"\n")

@@ -8,17 +8,16 @@ belongs to an implementation, not to a program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from typing import Literal
 
-from .index import Dim, Index
+from .index import Dim, Index, Subscript
 from .mutate import Path, faults, replaced
 from .nodes import Add, Const, Entry, Expr, Fn, Max, Mul, Size, Sum, Tensor
 from .program import Def, Program, unused_name
-from .traverse import children, rebuild, rename, tensors
+from .traverse import children, graft, rebuild, rename, tensors
 
 CutKind = Literal["positions", "pairs"]
 # Stands in the words of a fault for the positions that do not count, which are not known to the program.
@@ -248,35 +247,23 @@ def _running_maxima(program: Program) -> Iterator[ProgramFault]:
 def _stale(user: Def, step: Def, top: Max, at: Index, cut: Cut) -> Expr:
     """The definition of `user` with the running maximum at `at`."""
 
-    def running(entry: Entry) -> Expr:
+    def running(*indices: Subscript) -> Expr:
         own = top.index.fresh()
-        mapping = {**dict(zip(step.indices, entry.indices, strict=True)), top.index: own}
+        mapping = {**dict(zip(step.indices, indices, strict=True)), top.index: own}
         return Max(own, rename(top.body, mapping), cut.tensor[own, at] * rename(top.where, mapping))
 
-    return _exchanged(user.value, step.tensor, running)
+    return graft(user.value, {step.tensor: running})
 
 
 def _sums_over(program: Program, made: Def) -> Iterator[tuple[int, Def, Expr]]:
     """The definitions that sum what is made otherwise, or a quotient of it, with it in their sum alone."""
-    at = partial(_definition_at, made)
     for number, step in enumerate(program.steps):
         if not isinstance(step.value, Sum):
             continue
         for inner in tensors(step.value):
             if inner == made.tensor:
-                yield number, step, _exchanged(step.value, inner, at)
+                yield number, step, graft(step.value, {inner: made.at})
             elif inner in program.defined and made.tensor in tensors(program.defined[inner].value):
                 own = program.defined[inner]
-                between = Def(own.target, _exchanged(own.value, made.tensor, at))
-                yield number, step, _exchanged(step.value, inner, partial(_definition_at, between))
-
-
-def _definition_at(step: Def, entry: Entry) -> Expr:
-    return step.at(*entry.indices)
-
-
-def _exchanged(expr: Expr, tensor: Tensor, by: Callable[[Entry], Expr]) -> Expr:
-    """The expression with each entry of a tensor replaced."""
-    if isinstance(expr, Entry):
-        return by(expr) if expr.tensor == tensor else expr
-    return rebuild(expr, tuple(_exchanged(part, tensor, by) for part in children(expr)))
+                between = Def(own.target, graft(own.value, {made.tensor: made.at}))
+                yield number, step, graft(step.value, {inner: between.at})
