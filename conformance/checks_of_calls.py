@@ -61,7 +61,11 @@ def _deterministic_gradient(trial: Trial, profile: Profile) -> Finding | None:
 def _second_backward(trial: Trial, profile: Profile) -> Finding | None:
     """What is saved for the backward pass is still there after it: the graph gives the same gradients once more."""
     again = trial.again
-    if not (trial.problem.requires_grad and trial.run.complete and again.complete):
+    if not (trial.problem.requires_grad and trial.run.complete):
+        return None
+    if again.gradient_failure:
+        return broken(f"in a second call, {again.gradient_failure}")
+    if not again.complete:
         return None
     if again.second_failure:
         return broken(f"in a second backward pass through the same graph, {again.second_failure}")
@@ -120,13 +124,18 @@ def _forgets(trial: Trial, profile: Profile) -> Finding | None:
     again = trial.again
     if not (trial.run.complete and again.complete):
         return None
+    if again.reused_failure:
+        return broken(f"for half of the numbers, in the same memory, the call {again.reused_failure}")
     return _reuses_memory(trial, again, profile) or _repeats_nothing(trial) or Finding()
 
 
 def _repeats_nothing(trial: Trial) -> Finding | None:
     if not trial.is_one_in(_COUNTED):
         return None
-    first, second = trial.run_as("counted").operators or (0, 0)
+    counted = trial.run_as("counted")
+    if counted.failure:
+        return broken(f"for half of the numbers the call {counted.failure}")
+    first, second = counted.operators or (0, 0)
     if not first or second:
         return None
     return broken(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import torch
 from hypothesis import strategies as st
 
 from .compare import Finding
-from .execution import Mode, Run
+from .execution import ENDINGS, Mode, Run
 from .isolation.executors import Executor
 from .problems import DTYPES, Problem, Values, main
 from .profiles import REFERENCE_PRECISION, Ladder, Precision, Profile, default_profiles
@@ -164,11 +164,24 @@ class Trial:
         """The same for another call."""
         return allowance(self.operation, problem, profile, self.dtype)
 
+    @cached_property
+    def _others(self) -> list[Run]:
+        return []
+
     def call(self, problem: Problem) -> Run:
         """Another call of the target."""
         self._heard()
         (run,) = self.executor.submit(problem, self.dtype, self.device, ("plain",))()
+        self._others.append(run)
         return run
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """In what way calls so far have ended the process of the target, one entry for each process."""
+        # The end of a process is the answer to every call that was asked for with the one that ended it.
+        of_the_case = dict.fromkeys(answer().broken for answer in self._asked.values())
+        found = (*of_the_case, *(run.broken for run in self._others))
+        return tuple(how for how in found if how is not None and how in ENDINGS)
 
     def evaluate_all(self, problem: Problem) -> Mapping[str, Array] | None:
         """The target's outputs for another call, or None where it refuses that call.
@@ -225,7 +238,7 @@ class Check:
     bounded: bool = True
     severity: Literal["failure", "warning"] = "failure"
     modes: tuple[Mode, ...] = ()
-    meaning: str = ""
+    meaning: str = field(kw_only=True)
 
     @property
     def decides(self) -> bool:

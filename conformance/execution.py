@@ -56,7 +56,8 @@ class Run:
         written: version counters before and after, of what was given and written to.
         notices: what was seen besides, by subject.
         second_gradients: those of a second backward pass through the same graph, or `second_failure`.
-        reused: the outputs of a call with half of every real number, in the same memory as the first.
+        reused: the outputs of a call with half of every real number, in the same memory as the first, or
+            `reused_failure`.
         operators: how many operators a call dispatched, and a second one with the same numbers.
     """
 
@@ -74,6 +75,7 @@ class Run:
     second_gradients: Mapping[str, Array] = field(default_factory=dict)
     second_failure: str | None = None
     reused: Mapping[str, Array] = field(default_factory=dict)
+    reused_failure: str | None = None
     operators: tuple[int, int] | None = None
 
     @property
@@ -224,8 +226,7 @@ class _Call:
             for x in self.inputs.values():
                 halve_in_place(x)
             found = self.forward()
-        if not isinstance(found, Run):
-            more["reused"] = _numbers(found)
+        more |= {"reused_failure": found.failure} if isinstance(found, Run) else {"reused": _numbers(found)}
         return replace(run, **more)
 
     def counted(self) -> Run:

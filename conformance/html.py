@@ -95,7 +95,8 @@ def _checks(verdict: Verdict) -> str:
         statements = dict.fromkeys(check.statement for check in row if check.statement)
         label = "".join(f" <small class='label'>{escape(statement)}</small>" for statement in statements)
         cells = "".join(map(_cell, row))
-        lines.append(f"<tr><td>{escape(name)}{label}</td><td>{cases(row)}</td>{cells}</tr>")
+        meaning = escape(row[0].meaning, quote=True)
+        lines.append(f"<tr><td title='{meaning}'>{escape(name)}{label}</td><td>{cases(row)}</td>{cells}</tr>")
     return (
         f'<h2 id="checks">Checks</h2>\n<p class="note">{escape(LEGEND)}</p>\n<div class="wide"><table class="checks">'
         f"<tr><th>check</th><th>cases</th>{''.join(heads)}</tr>\n{chr(10).join(lines)}\n</table></div>"

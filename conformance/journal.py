@@ -17,7 +17,7 @@ from typing import Any
 from .judging import Judgement
 from .targets import UsageError
 
-VERSION = 1
+VERSION = 2
 
 
 class Journal:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .compare import Finding
 from .contracts import Check, Operation, Trial
-from .execution import ENDINGS, Mode
+from .execution import Mode
 from .isolation.executors import Executor
 from .profiles import Profile
 
@@ -35,20 +35,20 @@ class Judgement:
     """What a case gave: a refusal, or the checks that were held against it, up to the first that failed.
 
     Attributes:
-        ended: in what way the call ended the process of the target, if it did.
+        endings: in what way calls have ended the process of the target, one entry for each process.
         elements: how many numbers the outputs have.
     """
 
     refusal: str | None = None
     judged: tuple[Judged, ...] = ()
-    ended: str | None = None
+    endings: tuple[str, ...] = ()
     elements: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The judgement as plain data."""
         return {
             "refusal": self.refusal,
-            "ended": self.ended,
+            "endings": self.endings,
             "elements": self.elements,
             "judged": [
                 [j.check, None if j.finding is None else list(vars(j.finding).values()), j.rung, j.missed]
@@ -63,7 +63,7 @@ class Judgement:
             Judged(check, None if finding is None else Finding(*finding), rung, missed)
             for check, finding, rung, missed in data["judged"]
         )
-        return Judgement(data["refusal"], judged, data["ended"], data["elements"])
+        return Judgement(data["refusal"], judged, tuple(data["endings"]), data["elements"])
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ class Judge:
             rung = max(rung, found.rung)
             if found.finding is not None and found.finding.failure is not None and not all_of_them:
                 break
-        ended = run.broken if run.broken in ENDINGS else None
-        return Judgement(None, tuple(judged), ended, sum(x.size for x in run.outputs.values()))
+        return Judgement(None, tuple(judged), trial.endings, sum(x.size for x in run.outputs.values()))
 
     def _judged(self, check: Check, trial: Trial, start: int) -> Judged:
         missed: float | None = None

@@ -250,16 +250,62 @@ def _choices(trial: Trial) -> np.random.Generator:
 
 
 ATTENTION_LAWS = (
-    Check("blend of the values", _convex_blend, "attention S1"),
-    Check("linear in V", _linear_in_value, "attention S3"),
-    Check("keys permuted with values", _keys_permuted, "attention S5"),
+    Check(
+        "blend of the values",
+        _convex_blend,
+        "attention S1",
+        meaning="each output is between the least and the greatest value of its row's keys",
+    ),
+    Check(
+        "linear in V",
+        _linear_in_value,
+        "attention S3",
+        meaning="two values that add up to the value give outputs that add up to the output",
+    ),
+    Check(
+        "keys permuted with values",
+        _keys_permuted,
+        "attention S5",
+        meaning="the order of the keys, with their values and mask, is free",
+    ),
     *laws_of_batches("heads are independent", _head_alone, _heads_reversed, "attention S7"),
-    Check("causal", _causal, "attention S8", bounded=False),
-    Check(KEY_GRADIENT_SUM, _key_gradient_sum, "attention S17"),
-    Check("⟨dV,V⟩ = ⟨dO,O⟩", _value_pairing, "attention S18"),
-    Check("⟨dQ,Q⟩ = ⟨dK,K⟩", _query_pairing, "attention S19"),
-    Check("fully masked rows are 0", _masked_rows),
-    Check("masked NaN does not leak", _masked_nan, bounded=False, severity="warning"),
+    Check(
+        "causal",
+        _causal,
+        "attention S8",
+        bounded=False,
+        meaning="other keys and values from a position on leave the outputs before it as they are, bit for bit",
+    ),
+    Check(
+        KEY_GRADIENT_SUM,
+        _key_gradient_sum,
+        "attention S17",
+        meaning="the gradient of the keys adds up to 0, as what is added to every key changes nothing",
+    ),
+    Check(
+        "⟨dV,V⟩ = ⟨dO,O⟩",
+        _value_pairing,
+        "attention S18",
+        meaning="the gradient law of linearity in the values, for each head of keys and values",
+    ),
+    Check(
+        "⟨dQ,Q⟩ = ⟨dK,K⟩",
+        _query_pairing,
+        "attention S19",
+        meaning="the gradient law of (aQ, K/a), for each head of keys and values",
+    ),
+    Check(
+        "fully masked rows are 0",
+        _masked_rows,
+        meaning="a row without keys is 0, its log-sum-exp is −∞, and the gradient of its query is 0",
+    ),
+    Check(
+        "masked NaN does not leak",
+        _masked_nan,
+        bounded=False,
+        severity="warning",
+        meaning="NaN in keys and values that every row masks reaches no output and no gradient",
+    ),
     # PyTorch's flash attention on the CPU gives zeros for a query of NaN and fewer than 16 keys.
     *nan_laws(may_be_lost=True),
 )

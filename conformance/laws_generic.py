@@ -70,7 +70,8 @@ def _stated(op: Derived, form: Form, convention: Convention, statements: Sequenc
             name, places = convention.names.get(tensor, tensor), [i.strip() for i in indices.split(",")]
             if name in form.gradients and index in places:
                 axis = places.index(index) - len(arguments[name].axes.dims)
-                yield Check(f"Σ_{index} d{name} = 0", partial(_zero_sum, name, axis), label)
+                meaning = f"the gradient of {name} adds up to 0 along {index}, wherever that of the reference does"
+                yield Check(f"Σ_{index} d{name} = 0", partial(_zero_sum, name, axis), label, meaning=meaning)
         if law.startswith(LINEAR_IN):
             spelled = law.removeprefix(LINEAR_IN).lower()
             wanted = convention.names.get(spelled, spelled).lower()
@@ -78,7 +79,8 @@ def _stated(op: Derived, form: Form, convention: Convention, statements: Sequenc
             if not named:
                 known = ", ".join(a.name for a in form.tensors if a.kind == "real")
                 raise UsageError(f"{label}: the law {law!r} names no argument of real numbers; there are {known}")
-            yield Check(f"linear in {named[0]}", partial(_affine, named[0]), label)
+            meaning = f"two values that add up to {named[0]} give outputs that add up to the output"
+            yield Check(f"linear in {named[0]}", partial(_affine, named[0]), label, meaning=meaning)
 
 
 def _entry_alone(form: Form, trial: Trial) -> Part | None:

@@ -139,24 +139,59 @@ _BATCHES = laws_of_batches("rows are independent", _row_alone, _rows_reversed)
 _MINUS_INFINITY = Check("logits of -inf", _minus_infinity, meaning="a logit of -inf counts as if it were not there")
 
 SOFTMAX_LAWS = (
-    Check("rows sum to 1", _sums_to_one, "softmax S3"),
-    Check("shift invariance", _invariant, "softmax S1"),
-    Check("gradient sums to 0", _gradient_sum, "softmax S8"),
+    Check("rows sum to 1", _sums_to_one, "softmax S3", meaning="the probabilities of a row add up to 1"),
+    Check(
+        "shift invariance",
+        _invariant,
+        "softmax S1",
+        meaning="a number that is added to every logit changes nothing that it should not",
+    ),
+    Check(
+        "gradient sums to 0",
+        _gradient_sum,
+        "softmax S8",
+        meaning="the gradient of a row adds up to 0, as a shift of the logits changes nothing",
+    ),
     *_BATCHES,
     _MINUS_INFINITY,
     *nan_laws(),
 )
 LOG_SOFTMAX_LAWS = (
-    Check("exponentials sum to 1", _exponentials_sum_to_one, "log_softmax S3"),
-    Check("shift invariance", _invariant, "log_softmax S1"),
-    Check("gradient sums to 0", _gradient_sum, "log_softmax S7"),
+    Check(
+        "exponentials sum to 1",
+        _exponentials_sum_to_one,
+        "log_softmax S3",
+        meaning="the exponentials of a row add up to 1",
+    ),
+    Check(
+        "shift invariance",
+        _invariant,
+        "log_softmax S1",
+        meaning="a number that is added to every logit changes nothing that it should not",
+    ),
+    Check(
+        "gradient sums to 0",
+        _gradient_sum,
+        "log_softmax S7",
+        meaning="the gradient of a row adds up to 0, as a shift of the logits changes nothing",
+    ),
     *_BATCHES,
     _MINUS_INFINITY,
     *nan_laws(),
 )
 LOGSUMEXP_LAWS = (
-    Check("shift equivariance", _equivariant, "logsumexp S1"),
-    Check("gradient sums to its cotangent", _gradient_sum, "logsumexp S6"),
+    Check(
+        "shift equivariance",
+        _equivariant,
+        "logsumexp S1",
+        meaning="a number that is added to every logit is added to the result",
+    ),
+    Check(
+        "gradient sums to its cotangent",
+        _gradient_sum,
+        "logsumexp S6",
+        meaning="the gradient of a row adds up to its cotangent, as a shift of the logits shifts the result",
+    ),
     *_BATCHES,
     _MINUS_INFINITY,
     *nan_laws(),

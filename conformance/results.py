@@ -19,7 +19,15 @@ from .verdict import Acceptance, CheckResult, Compared, Failure, ProfileUse, Sta
 def not_run(checks: Sequence[Check], dtype: str, reason: str) -> list[CheckResult]:
     """The checks in a dtype in which none was run."""
     return [
-        CheckResult(check.name, dtype, "not run", check.decides, statement=check.statement, reason=reason)
+        CheckResult(
+            check.name,
+            dtype,
+            "not run",
+            check.decides,
+            statement=check.statement,
+            reason=reason,
+            meaning=check.meaning,
+        )
         for check in checks
     ]
 
@@ -89,6 +97,7 @@ def result_of(tally: Tally, dtype: str, telling: Telling) -> CheckResult:
         reason=reason,
         failure=failure,
         sizes=tuple(tally.sizes),
+        meaning=check.meaning,
     )
 
 

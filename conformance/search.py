@@ -193,7 +193,7 @@ class Search:
         if judgement is None:
             judgement = self._judge.judge(case, checks, self.rung, all_of_them=all_of_them)
             self._journal.write(key, judgement)
-        self.cost += 0 if judgement.ended is None else _COSTS[judgement.ended]
+        self.cost += sum(_COSTS[how] for how in judgement.endings)
         return judgement
 
     def _examine(self, case: Any) -> None:

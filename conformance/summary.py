@@ -38,6 +38,8 @@ def headline(verdict: Verdict) -> Line:
     limits = [f"{', '.join(left)} not run"] if left else []
     if any(taken.refused and taken.accepted for taken in verdict.acceptance.values()):
         limits.append("some calls refused")
+    if any(taken.accepted < verdict.examples for taken in verdict.acceptance.values()):
+        limits.append("fewer cases than asked for")
     return Line(f"{words}; {'; '.join(limits)}", "doubt") if limits else Line(words, "good")
 
 

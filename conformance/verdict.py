@@ -101,6 +101,7 @@ class CheckResult:
         statement: label of the proved statement that the check tests, if it is one.
         reason: why the check was not run.
         sizes: of a sample of the cases, how many elements each compares and the largest share of the bound.
+        meaning: what it means that it passes, in one sentence.
     """
 
     name: str
@@ -114,6 +115,7 @@ class CheckResult:
     reason: str | None = None
     failure: Failure | None = None
     sizes: tuple[tuple[int, float], ...] = ()
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,7 @@ def _check_to_json(check: CheckResult) -> dict[str, Any]:
         "reason": check.reason,
         "failure": None if check.failure is None else _failure_to_json(check.failure),
         "sizes": [[elements, _number(share)] for elements, share in check.sizes],
+        "meaning": check.meaning,
     }
 
 

@@ -133,7 +133,7 @@ def unpack_problem(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) ->
 
 
 _ARRAYS = ("outputs", "gradients", "given", "second_gradients", "reused")
-_TEXTS = ("failure", "gradient_failure", "refusal", "broken", "error", "second_failure")
+_TEXTS = ("failure", "gradient_failure", "refusal", "broken", "error", "second_failure", "reused_failure")
 
 
 def pack_run(run: Run) -> bytes:

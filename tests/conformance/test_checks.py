@@ -1,7 +1,7 @@
 """Every check has a fault that it catches by itself."""
 
 import pytest
-from lemmata.conformance.checks import COMMON_CHECKS
+from lemmata.conformance.checks import COMMON_CHECKS, checks_of
 from lemmata.conformance.checks_of_calls import CALL_CHECKS
 from lemmata.conformance.laws_batches import laws_of_batches
 from lemmata.conformance.laws_of_nan import nan_laws
@@ -142,3 +142,26 @@ def test_a_law_names_a_statement_that_there_is() -> None:
                 name, label = check.statement.split()
                 assert name == operation.name.removesuffix("_with_lse")
                 assert label in derived[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "message"),
+    [
+        (
+            "raises_for_a_tensor_it_has_seen",
+            "keeps no results",
+            "in the same memory, the call raised RuntimeError: seen",
+        ),
+        ("raises_in_every_second_backward", "second backward pass", "in a second call, the backward pass raised"),
+    ],
+)
+def test_a_second_call_that_gives_nothing_fails(name: str, check: str, message: str) -> None:
+    verdict = conform("softmax", f"{TARGETS}.law_breakers:{name}", dtypes=["float32"], examples=40, only=[check])
+    assert verdict.checks[0].failure is not None
+    assert message in verdict.checks[0].failure.message
+
+
+def test_every_check_says_what_it_means() -> None:
+    for name in ("softmax", "log_softmax", "logsumexp", "attention", "attention_with_lse", "layer_norm", "linear"):
+        for check in checks_of(find_operation(name)):
+            assert check.meaning

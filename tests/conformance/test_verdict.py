@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from lemmata.conformance.profiles import find_profile
 from lemmata.conformance.runner import conform
+from lemmata.conformance.summary import headline
 from lemmata.conformance.verdict import (
     Acceptance,
     CheckResult,
@@ -258,3 +259,15 @@ def test_document_schema_and_json_name_the_same_fields() -> None:
     tables = set(re.findall(r"^## (.*)$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE))
     assert tables == set(objects)
     assert {name for name, part in schema["$defs"].items() if "required" in part} | {"Verdict"} == set(objects)
+
+
+def test_fewer_cases_than_asked_for_are_told_although_nothing_failed() -> None:
+    short = verdict(passed("forward"), acceptance={"float32": Acceptance(4, 0, None)})
+    assert short.conforms
+    assert headline(short).text == "conforms to softmax in float32; fewer cases than asked for"
+    assert headline(short).tone == "doubt"
+    found = conform(
+        "softmax", "torch:softmax", dtypes=["float32"], examples=500, budget=0.05, only=["forward"], isolate=False
+    )
+    assert found.acceptance["float32"].accepted < 500
+    assert "fewer cases than asked for" in headline(found).text

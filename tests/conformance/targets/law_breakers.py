@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -188,3 +190,40 @@ def offset_in_32_bits(input: Tensor, dim: int = -1) -> Tensor:
     """Softmax of rows whose offsets are computed in 32 bits: what overflows is read from the first row."""
     far = input.ndim > 0 and input.stride(0) >= 1 << 31
     return torch.softmax(input[:1].expand(input.shape) if far else input, dim).clone()
+
+
+_SEEN: list[weakref.ref[Tensor]] = []
+
+
+def raises_for_a_tensor_it_has_seen(input: Tensor, dim: int = -1) -> Tensor:
+    """Softmax that takes no tensor twice, whatever numbers it holds by now."""
+    if _SEEN and _SEEN[-1]() is input:
+        raise RuntimeError("seen before")
+    _SEEN[:] = [weakref.ref(input)]
+    return torch.softmax(input, dim)
+
+
+class _EverySecond(torch.autograd.Function):
+    """Softmax whose every second backward pass raises."""
+
+    calls = itertools.count()
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        y = torch.softmax(x, dim)
+        ctx.save_for_backward(y)
+        ctx.dim = dim
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        if next(_EverySecond.calls) % 2:
+            raise RuntimeError("not again")
+        (y,) = ctx.saved_tensors
+        return y * (dy - (y * dy).sum(ctx.dim, keepdim=True)), None
+
+
+def raises_in_every_second_backward(input: Tensor, dim: int = -1) -> Tensor:
+    """Right, and differentiable every other time."""
+    result: Tensor = _EverySecond.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
+    return result

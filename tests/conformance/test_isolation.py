@@ -1,0 +1,72 @@
+"""Workers of every kind, and what their ends cost a search."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from lemmata.conformance.cases import RowCase
+from lemmata.conformance.checks import checks_of
+from lemmata.conformance.contracts import Check
+from lemmata.conformance.execution import Mode, Run
+from lemmata.conformance.isolation.executors import InProcess, InWorker, Loading, Pending
+from lemmata.conformance.isolation.processes import ForkOfJudge, FreshInterpreter, Spawner, shared_zygote
+from lemmata.conformance.judging import Judge
+from lemmata.conformance.operations import find_operation
+from lemmata.conformance.problems import Problem
+from lemmata.conformance.profiles import default_profiles
+
+CASE = RowCase(shape=(3, 5), values="normal")
+
+
+def softmax(input: torch.Tensor, dim: int = -1) -> torch.Tensor:
+    """A target that only this process has."""
+    return torch.softmax(input, dim)
+
+
+@pytest.mark.parametrize(
+    ("spawner", "target"),
+    [(shared_zygote(), "torch:softmax"), (FreshInterpreter(), "torch:softmax"), (ForkOfJudge(softmax), "")],
+    ids=["zygote", "fresh interpreter", "fork of the judge"],
+)
+def test_a_worker_of_every_kind_gives_what_a_call_here_gives(spawner: Spawner, target: str) -> None:
+    contract = find_operation("softmax")
+    problem = contract.build(CASE, torch.float32)
+    worker = InWorker(spawner, Loading(target, "softmax", ("input",), {"dim": -1}, None))
+    try:
+        (run,) = worker.submit(problem, "float32", "cpu", ("plain",))()
+    finally:
+        worker.close()
+    here = torch.softmax(torch.tensor(problem.arrays["input"], dtype=torch.float32), -1)
+    assert (run.outputs["output"] == here.double().numpy()).all()
+    assert set(run.gradients) == {"input"}
+
+
+class OthersEnd:
+    """Gives the calls of a case, and ends in every other one that a law makes."""
+
+    def submit(self, problem: Problem, dtype: str, device: str, modes: Sequence[Mode]) -> Pending:
+        """As the protocol has it: a case is asked for in several modes, another call in one."""
+        if len(modes) > 1:
+            return InProcess(softmax).submit(problem, dtype, device, modes)
+        return lambda: (Run(failure="ended", broken="ended"),)
+
+
+def laws_of_softmax(*names: str) -> tuple[Check, ...]:
+    """Some checks of softmax, by name."""
+    return tuple(check for check in checks_of(find_operation("softmax")) if check.name in names)
+
+
+def test_the_end_of_a_call_that_a_law_makes_counts_like_that_of_the_case() -> None:
+    checks = laws_of_softmax("deterministic", "rows are independent", "order of the batch is free")
+    judge = Judge(find_operation("softmax"), OthersEnd(), "float32", "cpu", default_profiles("float32", "cpu"))
+    assert judge.judge(CASE, checks, 0, all_of_them=True).endings == ("ended", "ended")
+
+
+def test_the_end_of_a_case_counts_once_however_many_calls_were_asked_for() -> None:
+    class Ends:
+        def submit(self, problem: Problem, dtype: str, device: str, modes: Sequence[Mode]) -> Pending:
+            return lambda: (Run(failure="ended", broken="silent"),) * len(modes)
+
+    checks = laws_of_softmax("forward", "deterministic", "output fully written")
+    judge = Judge(find_operation("softmax"), Ends(), "float32", "cpu", default_profiles("float32", "cpu"))
+    assert judge.judge(CASE, checks, 0, all_of_them=True).endings == ("silent",)
