@@ -6,7 +6,7 @@ version counters, shared memory, what the target replaced. Everything else goes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -124,6 +124,19 @@ def execute(
     if mode != "again" or not run.complete:
         return run
     return call.repeated(run, found)
+
+
+def in_turn(modes: Sequence[Mode], call: Callable[[Mode], Run]) -> Iterator[Run]:
+    """The runs of a call in several modes, one after the other.
+
+    Once the target refuses the call or gives no outputs, that is the answer in all modes that follow: no check looks at
+    another one then.
+    """
+    last: Run | None = None
+    for mode in modes:
+        if last is None or (last.failure is None and last.refusal is None):
+            last = call(mode)
+        yield last
 
 
 class _Call:

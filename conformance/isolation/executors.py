@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..execution import Mode, Run, execute
+from ..execution import Mode, Run, execute, in_turn
 from ..problems import Problem
 from ..surroundings import Surroundings
 from ..targets import Target, UsageError
@@ -54,7 +54,11 @@ class InProcess:
 
     def submit(self, problem: Problem, dtype: str, device: str, modes: Sequence[Mode]) -> Pending:
         """Asks for one call a mode, made when the answer is taken."""
-        return lambda: tuple(execute(self.target, problem, dtype, device, mode, self.around) for mode in modes)
+
+        def call(mode: Mode) -> Run:
+            return execute(self.target, problem, dtype, device, mode, self.around)
+
+        return lambda: tuple(in_turn(modes, call))
 
 
 @dataclass(frozen=True)

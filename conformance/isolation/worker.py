@@ -16,11 +16,13 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
 
-from ..execution import Run, execute, shown_error
+from ..execution import Mode, Run, execute, in_turn, shown_error
+from ..problems import Problem
 from ..surroundings import Surroundings
 from ..targets import Target, UsageError, check_signature, load_target, source_hash
 from .wire import LENGTH, Malformed, frame_length, pack, pack_run, unpack, unpack_problem
@@ -64,14 +66,17 @@ def serve(connection: socket.socket, around: Surroundings, target: Target | None
             connection.sendall(pack(answer))
             continue
         assert target is not None
-        problem = unpack_problem(header, arrays)
-        for mode in header["modes"]:
-            try:
-                run = execute(target, problem, header["dtype"], header["device"], mode, around)
-            except BaseException as error:
-                # Here nobody but the target interrupts anything.
-                run = Run(failure=f"raised {shown_error(error)}", broken="raised")
+        call = partial(_called, target, unpack_problem(header, arrays), header["dtype"], header["device"], around)
+        for run in in_turn(header["modes"], call):
             connection.sendall(pack_run(run))
+
+
+def _called(target: Target, problem: Problem, dtype: str, device: str, around: Surroundings, mode: Mode) -> Run:
+    try:
+        return execute(target, problem, dtype, device, mode, around)
+    except BaseException as error:
+        # Here nobody but the target interrupts anything.
+        return Run(failure=f"raised {shown_error(error)}", broken="raised")
 
 
 def _loaded(header: dict[str, Any], target: Target | None) -> tuple[dict[str, Any], Target | None]:

@@ -16,6 +16,8 @@ import socket
 import sys
 from contextlib import suppress
 
+import torch
+
 from ..surroundings import Surroundings
 from . import worker
 
@@ -32,6 +34,7 @@ def main() -> None:
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    torch.set_num_threads(threads)  # as every worker does, so that it is part of the picture
     around = Surroundings()  # once: what it looks at has to be imported
     children: set[int] = set()
     control.sendall(b'{"ready": true}\n')

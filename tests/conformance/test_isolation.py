@@ -7,7 +7,7 @@ import torch
 from lemmata.conformance.cases import RowCase
 from lemmata.conformance.checks import checks_of
 from lemmata.conformance.contracts import Check
-from lemmata.conformance.execution import Mode, Run
+from lemmata.conformance.execution import Mode, Run, in_turn
 from lemmata.conformance.isolation.executors import InProcess, InWorker, Loading, Pending
 from lemmata.conformance.isolation.processes import ForkOfJudge, FreshInterpreter, Spawner, shared_zygote
 from lemmata.conformance.judging import Judge
@@ -70,3 +70,15 @@ def test_the_end_of_a_case_counts_once_however_many_calls_were_asked_for() -> No
     checks = laws_of_softmax("forward", "deterministic", "output fully written")
     judge = Judge(find_operation("softmax"), Ends(), "float32", "cpu", default_profiles("float32", "cpu"))
     assert judge.judge(CASE, checks, 0, all_of_them=True).endings == ("silent",)
+
+
+@pytest.mark.parametrize(("first", "made"), [(Run(failure="no"), 1), (Run(refusal="no"), 1), (Run(), 3)])
+def test_modes_are_tried_until_there_is_nothing_to_compare(first: Run, made: int) -> None:
+    calls: list[Mode] = []
+
+    def call(mode: Mode) -> Run:
+        calls.append(mode)
+        return first
+
+    assert list(in_turn(("plain", "again", "poisoned"), call)) == [first] * 3
+    assert len(calls) == made
