@@ -92,7 +92,7 @@ _EAGER = "every intermediate and partial sum rounded to the dtype, float32 insid
 
 def eager(precision: Precision, named: set[str], form: Format) -> Precision:
     """Every value in the dtype, those without a name too; sums are added up in float32 and then rounded."""
-    return {**precision, **_stored(named, form), "compute": form, "accumulate": FLOAT32}
+    return {**precision, **_stored({*named, "scaled"}, form), "compute": form, "accumulate": FLOAT32}
 
 
 def _stored(names: Sequence[str] | set[str], form: Format) -> dict[str, Format]:

@@ -59,9 +59,9 @@ class Profile:
 _OUTPUTS = ("o", "y", "lse", "dq", "dk", "dv", "dx", "dbias")
 # … that a fused kernel rounds to it as operands of the second product …
 _OPERANDS = ("p", "ds")
-# … and that an eager implementation keeps as tensors of that dtype, an output that it saves for its backward and
-# intermediates without a name included.
-_INTERMEDIATES = ("s", "a", "z", "dp", "delta", "saved", "unnamed")
+# … and that an eager implementation keeps as tensors of that dtype: an output that it saves for its backward, operands
+# that it scales before their product, and intermediates without a name included.
+_INTERMEDIATES = ("s", "a", "z", "dp", "delta", "saved", "scaled", "unnamed")
 # Partial sums of a gradient that pass through memory: of a block of queries or keys, or of one query head of a group.
 _PARTIALS = ("dq_partial", "dk_partial", "dv_partial")
 

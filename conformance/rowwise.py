@@ -80,8 +80,8 @@ def _operation(
         return evaluated(problem, forward, backward, reduces=reduces)
 
     def bound(problem: Problem, precision: Precision) -> Values:
-        if "unnamed" in precision and from_output is not None:
-            # x − m and log z are steps of these two programs that have no name of their own.
+        if "unnamed" in precision:
+            # x − m and log z are steps of these programs that have no name of their own.
             precision = {**precision, "compute": precision["unnamed"]}
 
         def backward_error(x: Array, dy: Array) -> Array:

@@ -30,7 +30,8 @@ Precision = Mapping[str, Format]
 
 
 class Arithmetic(ABC):
-    """Evaluation in given formats, by name: `compute`, and optionally `accumulate`, `operand`, of each stored value."""
+    """Evaluation in given formats, by name: `compute`, and optionally `accumulate`, `operand`, `scaled` (operands of a
+    product that are stored once a factor of it is applied to them), and of each stored value."""
 
     def __init__(self, precision: Precision, like: Array) -> None:
         self.xp = namespace(like)
@@ -193,7 +194,7 @@ class Arithmetic(ABC):
         for number, other in ((left, right), (right, left)):
             if not isinstance(number, Bounded) and other.product is not None:
                 product = replace(other.product, factor=other.product.factor * number)
-                error = error + product.summed(rules.scaling_error(number, product.left, product.right, self.tiny))
+                error = error + self._scaling(number, product)
         rows = {}
         for symbol in symbols_of(left, right):
             moved = []
@@ -204,6 +205,15 @@ class Arithmetic(ABC):
             rows[symbol] = moved[0] if len(moved) == 1 else moved[0] + moved[1]
         summands = _scaled_summands(left, plain(right)) or _scaled_summands(right, plain(left))
         return self.checked(Bounded(self, value, axes, error, rows, product, summands))
+
+    def _scaling(self, number: Number, product: MatrixProduct) -> Array:
+        """What a product is off by if the number, one of its factors, is applied to an operand, or its root to both."""
+        form = self.precision.get("scaled")
+        smallest = self.tiny if form is None else max(self.tiny, rules.tiny(form))
+        error = rules.scaling_error(number, product.left, product.right, smallest)
+        if form is not None:
+            error = error + 2 * 2.0 ** -form[0] * abs(product.factor) * (product.left_size @ product.right_size)
+        return product.summed(error)
 
     def divide(self, a: Bounded | Number, b: Bounded | Number) -> Bounded:
         """The quotient of two values, one of which may be a number."""

@@ -26,7 +26,8 @@ BINARY64: Format = (53, -1022, 2.0**1023 * (2 - 2.0**-52))
 
 
 class Rounding(Definitions):
-    """Evaluation in given formats, by name: `compute`, and optionally `accumulate`, `operand`, of each stored value.
+    """Evaluation in given formats, by name: `compute`, and optionally `accumulate`, `operand`, `scaled` (operands that
+    are stored once a factor of the product is applied to them), and of each stored value.
 
     `erf`: the format in which erfc(x) is computed as 1 − erf(x), if it is; `sigmoid`: that in which sigmoid(−x) is
     computed as 1 − sigmoid(x).

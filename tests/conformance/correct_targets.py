@@ -65,6 +65,7 @@ CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("softmax", "lemmata.gpu.softmax:triton_softmax", INTERPRETED_SOFTMAX_DTYPES),
     ("softmax", f"{_TARGETS}/softmax_kernels.py:correct", ALL_DTYPES),
     ("softmax", f"{_TARGETS}/softmax_kernels.py:in_blocks", ALL_DTYPES),
+    ("softmax", f"{_TARGETS}/softmax_kernels.py:eager", ALL_DTYPES),
     ("log_softmax", "torch.nn.functional:log_softmax", ALL_DTYPES),
     ("log_softmax", "lemmata.gpu.softmax:log_softmax", ALL_DTYPES),
     ("logsumexp", "torch:logsumexp", ALL_DTYPES),

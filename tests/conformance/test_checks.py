@@ -1,12 +1,18 @@
 """Every check has a fault that it catches by itself."""
 
 import pytest
+from lemmata.conformance.attention import ATTENTION
+from lemmata.conformance.cases import AttentionCase
 from lemmata.conformance.checks import COMMON_CHECKS, checks_of
 from lemmata.conformance.checks_of_calls import CALL_CHECKS
+from lemmata.conformance.isolation.executors import InProcess
+from lemmata.conformance.judging import Judge
 from lemmata.conformance.laws_batches import laws_of_batches
 from lemmata.conformance.laws_of_nan import nan_laws
 from lemmata.conformance.operations import OPERATIONS, find_operation
+from lemmata.conformance.profiles import default_profiles
 from lemmata.conformance.runner import conform
+from lemmata.tests.conformance.targets.attention_kernels import eager
 
 TARGETS = "lemmata.tests.conformance.targets"
 # Per operation and check, a target that the check alone must not pass.
@@ -165,3 +171,13 @@ def test_every_check_says_what_it_means() -> None:
     for name in ("softmax", "log_softmax", "logsumexp", "attention", "attention_with_lse", "layer_norm", "linear"):
         for check in checks_of(find_operation(name)):
             assert check.meaning
+
+
+def test_nan_of_an_overflow_is_not_the_one_that_was_planted() -> None:
+    """A score of 8·10⁴ in an entry of the batch that the planted NaN does not reach."""
+    law = next(check for check in nan_laws() if check.name == "NaN reaches nothing else")
+    case = AttentionCase(batch=2, head_dim=4, value_dim=4, values=("offset", "huge", "integers"), seed=137296)
+    judge = Judge(ATTENTION, InProcess(eager), "float16", "cpu", default_profiles("float16", "cpu"))
+    (judged,) = judge.judge(case, [law], 0).judged
+    assert judged.finding is not None
+    assert judged.finding.failure is None

@@ -91,3 +91,35 @@ def test_the_bounds_along_an_axis_nest(operation: Operation, dtype: str, case: R
 def test_a_profile_that_a_dtype_does_not_have_is_a_mistake_of_the_user() -> None:
     with pytest.raises(UsageError, match="profile 'eager' is not one of float32: fp32"):
         find_profile("eager", "float32", "cpu")
+
+
+def half(x: np.ndarray) -> np.ndarray:
+    """Rounded to float16."""
+    return np.asarray(x, dtype=np.float16).astype(np.float64)
+
+
+def test_eager_attention_may_store_what_it_scales_before_a_product() -> None:
+    """Found in `transformers`: scale·dS falls below the subnormal numbers of float16 before it meets the queries."""
+    case = AttentionCase(
+        queries=13,
+        keys=33,
+        head_dim=5,
+        value_dim=5,
+        causal=True,
+        values=("large", "integers", "small"),
+        cotangent="normal",
+        seed=16,
+    )
+    problem = ATTENTION.build(case, torch.float16)
+    q, k, v = (problem.arrays[name][0, 0] for name in ("query", "key", "value"))
+    scale, keep = 5**-0.5, np.tril(np.ones((13, 33), dtype=bool))
+    s = np.where(keep, half(scale * half(q @ k.T)), -np.inf)
+    a = np.exp(s - s.max(-1, keepdims=True))
+    p = half(a / a.sum(-1, keepdims=True))
+    dp = half(problem.cotangent[0, 0] @ v.T)
+    ds = half(p * (dp - (p * dp).sum(-1, keepdims=True)))
+    off = abs(half(half(scale * ds).T @ q) - ATTENTION.reference(problem).gradients["key"][0, 0])
+    eager = dict(find_profile("eager", "float16", "cpu").precision)
+    assert (off <= ATTENTION.bound(problem, eager).gradients["key"][0, 0]).all()
+    del eager["scaled"]
+    assert np.argwhere(off > ATTENTION.bound(problem, eager).gradients["key"][0, 0]).tolist() == [[9, 1], [9, 2]]
