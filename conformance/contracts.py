@@ -218,6 +218,10 @@ class Trial:
         return None if outputs is None else main(outputs)
 
 
+# One case in so many, for a check that costs several calls, or a call and a bound, of its own.
+COSTLY = 4
+
+
 @dataclass(frozen=True)
 class Check:
     """One thing that is held against every case to which it applies.
@@ -229,6 +233,7 @@ class Check:
         bounded: whether the finding depends on the profile.
         severity: a `failure` decides the verdict; a `warning` states a convention of the implementation.
         modes: how the call has to be made for it, besides the plain way.
+        one_in: it is costly, and held against one case in so many.
         meaning: what it means that it passes, in one sentence.
     """
 
@@ -238,6 +243,7 @@ class Check:
     bounded: bool = True
     severity: Literal["failure", "warning"] = "failure"
     modes: tuple[Mode, ...] = ()
+    one_in: int = 1
     meaning: str = field(kw_only=True)
 
     @property
@@ -247,6 +253,8 @@ class Check:
 
     def apply(self, trial: Trial, profile: Profile) -> Finding | None:
         """The finding in a trial, or None where the check does not apply or the target refuses what it needs."""
+        if not trial.is_one_in(self.one_in):
+            return None
         try:
             return self.examine(trial, profile)
         except OtherCallFailed as failure:

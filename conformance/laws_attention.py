@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .compare import Finding, broken, compare, merged, same_bits, total
-from .contracts import Check, Trial
+from .contracts import COSTLY, Check, Trial
 from .laws_batches import Part, laws_of_batches
 from .laws_of_nan import nan_laws
 from .problems import DTYPES, OUTPUT, AnyArray, Problem
@@ -260,6 +260,7 @@ ATTENTION_LAWS = (
         "linear in V",
         _linear_in_value,
         "attention S3",
+        one_in=COSTLY,
         meaning="two values that add up to the value give outputs that add up to the output",
     ),
     Check(

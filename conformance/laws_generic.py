@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .compare import Finding, compare, merged, total
-from .contracts import Check, Trial
+from .contracts import COSTLY, Check, Trial
 from .conventions import Convention
 from .forms import Form
 from .laws_batches import Part, laws_of_batches
@@ -80,7 +80,8 @@ def _stated(op: Derived, form: Form, convention: Convention, statements: Sequenc
                 known = ", ".join(a.name for a in form.tensors if a.kind == "real")
                 raise UsageError(f"{label}: the law {law!r} names no argument of real numbers; there are {known}")
             meaning = f"two values that add up to {named[0]} give outputs that add up to the output"
-            yield Check(f"linear in {named[0]}", partial(_affine, named[0]), label, meaning=meaning)
+            examine = partial(_affine, named[0])
+            yield Check(f"linear in {named[0]}", examine, label, one_in=COSTLY, meaning=meaning)
 
 
 def _entry_alone(form: Form, trial: Trial) -> Part | None:

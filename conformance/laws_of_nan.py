@@ -11,14 +11,12 @@ from functools import partial
 import numpy as np
 
 from .compare import Finding, broken, compare, merged
-from .contracts import Check, Trial
+from .contracts import COSTLY, Check, Trial
 from .problems import AnyArray, Problem, shown
 from .profiles import Profile
 from .values import Array
 
 Examine = Callable[[str, Array, Array, Array, Array], Finding]
-# One case in so many: it costs another call and another reference.
-_TRIED = 4
 
 
 def nan_laws(*, may_be_lost: bool = False) -> tuple[Check, ...]:
@@ -33,11 +31,13 @@ def nan_laws(*, may_be_lost: bool = False) -> tuple[Check, ...]:
             partial(_examined, _lost),
             bounded=False,
             severity="warning" if may_be_lost else "failure",
+            one_in=COSTLY,
             meaning="NaN in an input reaches what depends on it",
         ),
         Check(
             "NaN reaches nothing else",
             partial(_examined, _beyond),
+            one_in=COSTLY,
             meaning="what does not depend on an input that is NaN is as accurate as without it",
         ),
     )
@@ -45,7 +45,7 @@ def nan_laws(*, may_be_lost: bool = False) -> tuple[Check, ...]:
 
 def _examined(examine: Examine, trial: Trial, profile: Profile) -> Finding | None:
     # A masked NaN is a matter of its own, on which conventions differ.
-    if not trial.is_one_in(_TRIED) or not trial.run.complete or _masks(trial.problem):
+    if not trial.run.complete or _masks(trial.problem):
         return None
     if not all(x.size for x in (*trial.problem.arrays.values(), *trial.run.outputs.values())):
         return None  # without an element somewhere nothing depends on anything, and implementations differ

@@ -18,14 +18,14 @@ _TOUCHED = 1 << 30
 @contextmanager
 def uninitialised_memory_is_nan() -> Iterator[None]:
     """PyTorch fills what `torch.empty` and its relatives return with NaN."""
-    enabled = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    # The fill is part of the deterministic mode; operations without a deterministic form go on as they are.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    before = torch.get_deterministic_debug_mode()
+    # The fill is part of the deterministic mode; operations without a deterministic form go on as they are. Its other
+    # name, `use_deterministic_algorithms`, imports the compiler: a second, and Triton before the target has chosen how.
+    torch.set_deterministic_debug_mode("warn")
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(before)
 
 
 def poison_free_memory(like: Sequence[torch.Tensor]) -> None:

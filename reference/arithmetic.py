@@ -98,14 +98,14 @@ class Arithmetic(ABC):
             return x
         size = x.rows_size
         error = 0.0 if x.error is None else x.error
-        return replace(x, error=rules.checked(x.value, error, self.compute, 0.0 if size is None else size))
+        return x.but(error=rules.checked(x.value, error, self.compute, 0.0 if size is None else size))
 
     def stored(self, name: str, x: Bounded) -> Bounded:
         """The value after rounding to the format of this name, if there is one."""
         if name not in self.precision or x.error is None:
             return x
         size = x.rows_size
-        return replace(x, error=rules.stored(x.value, x.error, self.precision[name], 0.0 if size is None else size))
+        return x.but(error=rules.stored(x.value, x.error, self.precision[name], 0.0 if size is None else size))
 
     def constant(self, number: Number) -> Bounded:
         """A number that the format may not hold exactly."""
@@ -115,7 +115,7 @@ class Arithmetic(ABC):
     def inexact(self, x: Bounded, numbers: int = 1) -> Bounded:
         """A product with so many numbers that the format may not hold exactly."""
         error = numbers * self.u * abs(x.value)
-        return self.checked(replace(x, error=error if x.error is None else x.error + error))
+        return self.checked(x.but(error=error if x.error is None else x.error + error))
 
     # Sums and products ----------------------------------------------------------------------------------------------
 
@@ -304,7 +304,7 @@ class Arithmetic(ABC):
             return x
         if x.error is not None and set(x.axes) != set(axes):
             self.anonymous += 1
-            x = replace(x, error=None, rows={**x.rows, Symbol(f"row {self.anonymous}", x.axes): x.error})
+            x = x.but(error=None, rows={**x.rows, Symbol(f"row {self.anonymous}", x.axes): x.error})
         return x if x.product is not None and x.axes == axes else x.aligned(axes)
 
     def _together(self, vals: Sequence[Any]) -> list[Any]:

@@ -9,8 +9,8 @@ together, each by its signed coefficient, so that a sum along the row adds the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .error_rules import Array, namespace
@@ -61,6 +61,14 @@ class Summands:
     scattered: bool = False
 
 
+def _size(coefficients: Iterable[Array]) -> Array | None:
+    """The sum of the sizes; None if there is nothing to be added."""
+    size = None
+    for coefficient in coefficients:
+        size = abs(coefficient) if size is None else size + abs(coefficient)
+    return size
+
+
 @dataclass(frozen=True, eq=False)
 class Bounded:
     """A value, its own error (None: exact) and, by row symbol, the coefficients of the errors of its row.
@@ -78,6 +86,13 @@ class Bounded:
     neutral: float | None = None
 
     __array_ufunc__ = None  # a NumPy number on the left leaves the operation to this class
+
+    def but(self, **parts: Any) -> Bounded:
+        """The same with some of its parts replaced: `dataclasses.replace`, of which a bound does a hundred, at a fifth
+        of its time."""
+        other = object.__new__(Bounded)
+        other.__dict__.update(self.__dict__, **parts)
+        return other
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,10 +117,7 @@ class Bounded:
     @property
     def rows_size(self) -> Array | None:
         """The most that the row symbols add to the error; None if there are none."""
-        size = None
-        for coefficient in self.rows.values():
-            size = abs(coefficient) if size is None else size + abs(coefficient)
-        return size
+        return _size(self.rows.values())
 
     @property
     def total(self) -> Array:
@@ -115,18 +127,18 @@ class Bounded:
 
     def collapsed(self, axes: Sequence[str] | None = None) -> Bounded:
         """The value with row symbols (all of them, or those that vary along these axes) as part of its own error."""
-        gone = {s: c for s, c in self.rows.items() if axes is None or set(s.axes) & set(axes)}
-        size = replace(self, rows=gone).rows_size
-        if size is None:
+        gone = [s for s in self.rows if axes is None or not set(axes).isdisjoint(s.axes)]
+        if not gone:
             return self
+        size = _size(self.rows[s] for s in gone)
         kept = {s: c for s, c in self.rows.items() if s not in gone}
-        return replace(self, error=size if self.error is None else self.error + size, rows=kept)
+        return self.but(error=size if self.error is None else self.error + size, rows=kept)
 
     def at(self, axes: str) -> Bounded:
         """The same array with other indices."""
         moved = dict(zip(self.axes, axes.split(), strict=True))
         rows = {Symbol(s.name, tuple(moved.get(a, a) for a in s.axes)): c for s, c in self.rows.items()}
-        return replace(self, axes=tuple(axes.split()), rows=rows)
+        return self.but(axes=tuple(axes.split()), rows=rows)
 
     def laid(self, part: Array, axes: Sequence[str]) -> Array:
         """One part of this value with axes in this order, those that it lacks inserted with length 1."""
@@ -154,7 +166,7 @@ class Bounded:
         )
 
     def __neg__(self) -> Bounded:
-        return replace(self, value=-self.value, rows={s: -c for s, c in self.rows.items()}, product=None, neutral=None)
+        return self.but(value=-self.value, rows={s: -c for s, c in self.rows.items()}, product=None, neutral=None)
 
     def __add__(self, other: Bounded | Number) -> Bounded:
         return self.arithmetic.total(self, other)

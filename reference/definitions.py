@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from dataclasses import replace
 
 from . import error_rules as rules
 from .arithmetic import Arithmetic
@@ -24,14 +23,14 @@ class Definitions(Arithmetic, ABC):
         """
         if not isinstance(x, Bounded):
             return Bounded(self, self.number(x), ())
-        x = replace(x.aligned(axes.split()), arithmetic=self)
+        x = x.aligned(axes.split()).but(arithmetic=self)
         if x.exact:
             return x
         if within is not None:
             x = self.within(x, within)
         x = self.stored(name, self.checked(x))
         if row and x.error is not None:
-            x = replace(x, error=None, rows={**x.rows, Symbol(name, x.axes): x.error}, product=None)
+            x = x.but(error=None, rows={**x.rows, Symbol(name, x.axes): x.error}, product=None)
         self.known |= set(x.rows)
         return x
 
@@ -43,7 +42,7 @@ class Definitions(Arithmetic, ABC):
         """The value with its error capped: it stays in a range of this width."""
         error = 0.0 * x.value if x.error is None else x.error
         error, *rows = rules.within(width + self.u, error, *x.rows.values())
-        return replace(x, error=error, rows=dict(zip(x.rows, rows, strict=True)))
+        return x.but(error=error, rows=dict(zip(x.rows, rows, strict=True)))
 
     def output(
         self, name: str, x: Bounded, axes: str, *, within: float | None = None, row: bool = False, shared: bool = False
@@ -64,10 +63,10 @@ class Definitions(Arithmetic, ABC):
         if partial is not None and stored is not None:
             error = error + rules.partial_error(*stored, partial)
         error = rules.output(x.value, error, self.precision.get(name, self.compute))
-        x = replace(x, error=error, product=None, summands=None)
+        x = x.but(error=error, product=None, summands=None)
         if within is not None:
             x = self.within(x, within)
-        return replace(x, error=None, rows={Symbol(name, x.axes): x.error}) if row else x
+        return x.but(error=None, rows={Symbol(name, x.axes): x.error}) if row else x
 
     def _partial_sums(
         self, x: Bounded, product: MatrixProduct | None, summands: Summands | None, batch: tuple[int, ...]
@@ -119,4 +118,4 @@ class Definitions(Arithmetic, ABC):
                 rows[symbol] = coefficient
         error = 0.0 * x.value if x.error is None else x.error
         self.known |= set(rows)
-        return replace(x, error=self.xp.maximum(error, theirs + 0.0 * error), rows=rows, product=None)
+        return x.but(error=self.xp.maximum(error, theirs + 0.0 * error), rows=rows, product=None)

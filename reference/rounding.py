@@ -42,7 +42,7 @@ class Rounding(Definitions):
         if mask.neutral == 1 and isinstance(x, Bounded) and set(mask.axes) <= set(x.axes):
             return x
         if not isinstance(x, Bounded):
-            return replace(mask, value=x * self.xp.astype(mask.value, self.like.dtype), neutral=None)
+            return mask.but(value=x * self.xp.astype(mask.value, self.like.dtype), neutral=None)
         return self._masked(mask, x, x.value, 0.0)
 
     def _masked(self, mask: Bounded, x: Bounded, value: Array, otherwise: float) -> Bounded:
@@ -135,7 +135,7 @@ class Rounding(Definitions):
         symbol = Symbol(name, axes)
         self.known.add(symbol)
         maximum = Bounded(self, largest, axes, None, {symbol: self.xp.sum(shared, axis=axis)})
-        return maximum, replace(x, error=self.xp.where(top, 0.0, x.error), rows={symbol: shared})
+        return maximum, x.but(error=self.xp.where(top, 0.0, x.error), rows={symbol: shared})
 
     def _largest(self, x: Bounded, over: str, mask: Bounded | None) -> tuple[Array, int]:
         return self._kept(x, x.value, mask, -self.xp.inf), x.axes.index(over) - len(x.axes)
@@ -158,7 +158,7 @@ class Rounding(Definitions):
 
     def positive(self, x: Bounded) -> Bounded:
         """A sum that is 0 only where nothing is summed: there 1, so that 0/0 is 0."""
-        return replace(x, value=self.xp.where(x.value > 0, x.value, 1.0))
+        return x.but(value=self.xp.where(x.value > 0, x.value, 1.0))
 
     # Elementwise functions ------------------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class Rounding(Definitions):
         """A term of an exponent that is computed on the spot: it may have been multiplied by log₂e before."""
         if x.error is None:
             return x
-        return replace(x, error=x.error + 2 * self.u * abs(x.value), product=None)
+        return x.but(error=x.error + 2 * self.u * abs(x.value), product=None)
 
     def exp(self, x: Bounded, mask: Bounded | None = None) -> Bounded:
         """exp(x) where the mask is True, else 0: exp(−∞), which keeps a huge masked score from overflowing."""
@@ -238,13 +238,13 @@ class Rounding(Definitions):
 
     def wide(self, x: Bounded) -> Bounded:
         """The value with arithmetic at least in binary64, whatever the format of the rest."""
-        return replace(x, arithmetic=Rounding({"compute": max(self.compute, BINARY64)}, x.value))
+        return x.but(arithmetic=Rounding({"compute": max(self.compute, BINARY64)}, x.value))
 
     def angle(self, name: str, x: Bounded, axes: str) -> Bounded:
         """The definition of an angle: rounded, perhaps, but not before multiples of 2π are taken off."""
         u = 2.0 ** -min(self.precision.get(name, self.compute)[0], self.compute[0])
-        x = replace(x.collapsed().aligned(axes.split()), arithmetic=self)
-        return replace(x, error=functions.angle_error(x.value, u, x.total))
+        x = x.collapsed().aligned(axes.split()).but(arithmetic=self)
+        return x.but(error=functions.angle_error(x.value, u, x.total))
 
     def sigmoid(self, x: Bounded) -> Bounded:
         """1/(1 + exp(−x))."""

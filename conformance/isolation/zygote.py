@@ -17,6 +17,7 @@ import sys
 from contextlib import suppress
 
 import torch
+import torch.fx.experimental.symbolic_shapes  # or the first backward pass of each worker imports it
 
 from ..surroundings import Surroundings
 from . import worker

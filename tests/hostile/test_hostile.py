@@ -23,7 +23,7 @@ FOUND = {
     "ends_its_process": ("completes", "ended its process with exit code 0"),
     "exits": ("forward", "raised SystemExit: 0"),
     "interrupts": ("forward", "raised KeyboardInterrupt"),
-    "hangs": ("completes", "gave no result within 4 s"),
+    "hangs": ("completes", "gave no result within"),  # a second time less long than the first
     "asks_for_too_much": ("forward", "can't allocate memory: you tried to allocate 17592186044416 bytes"),
     "grows": ("forward", "can't allocate memory"),
     "prints_without_end": ("completes", "printed more than 1 MiB in one call"),
