@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -16,11 +17,13 @@ import numpy as np
 import torch
 
 from ..reference import attention as reference
+from ..reference.attention_hvp import attention_hvp
 from ..reference.bounds.attention import attention_bound, attention_vjp_bound
+from ..reference.bounds.attention_hvp import attention_hvp_bound
 from .cases import LARGE_ATTENTION, AttentionCase, attention_cases
-from .contracts import Operation
+from .contracts import Hessian, Operation
 from .laws_attention import ATTENTION_LAWS, KEY_GRADIENT_SUM
-from .overflow import spoiled_rows, sum_may_overflow, without_any_bound, without_bound
+from .overflow import overflowing_sums, spoiled_rows, without_bound
 from .problems import OUTPUT, AnyArray, Problem, Values, laid_out
 from .profiles import Precision
 from .rounding import sum_error
@@ -208,8 +211,7 @@ def evaluated(problem: Problem, forward: Callable[..., Any], backward: Callable[
 def bound(problem: Problem, precision: Precision) -> Values:
     """The bound on the error of each element of `expected`."""
     if _is_empty(problem):
-        nothing = _nothing(problem, 0.0)
-        return without_any_bound(nothing) if sum_may_overflow(problem, precision) else nothing
+        return overflowing_sums(problem, precision, _nothing(problem, 0.0))
     if LSE in problem.cotangents:  # it is returned, and saved, in float32 at least
         precision = {name: form for name, form in precision.items() if name != LSE}
     rows = spoiled_rows(problem, precision)
@@ -240,6 +242,22 @@ def _stated_bound(problem: Problem, precision: Precision) -> Values:
     return Values(outputs, _chosen(problem, gradients))
 
 
+def _hessian(problem: Problem, hvp: Callable[..., tuple[Any, ...]]) -> dict[str, Array]:
+    """How the gradients of queries, keys and values change where inputs move along themselves."""
+    if _is_empty(problem):
+        return {}
+    arguments = reference_arguments(problem)
+    moving = [name for name in problem.requires_grad if np.isfinite(problem.arrays[name]).all()]
+    names = {"query": "q", "key": "k", "value": "v", "attn_mask": "bias"}
+    tangents = {
+        f"t{short}": arguments[short] if name in moving else None if short == "bias" else 0.0 * arguments[short]
+        for name, short in names.items()
+    }
+    changes = hvp(**arguments, **_grouped_cotangents(problem), **tangents)
+    named = dict(zip(("query", "key", "value"), changes[:3], strict=True))
+    return {name: x.reshape(problem.arrays[name].shape) for name, x in named.items() if name in problem.requires_grad}
+
+
 def _grouped_cotangents(problem: Problem) -> dict[str, Any]:
     """What is pulled back, as the reference calls it, with grouped heads."""
     kv_heads = problem.arrays["key"].shape[1]
@@ -259,6 +277,10 @@ ATTENTION = Operation(
     bound=bound,
     laws=ATTENTION_LAWS,
     large=LARGE_ATTENTION,
+    hessian=Hessian(
+        lambda problem: _hessian(problem, attention_hvp),
+        lambda problem, precision: _hessian(problem, partial(attention_hvp_bound, precision=precision)),
+    ),
 )
 ATTENTION_WITH_LSE = replace(
     ATTENTION,

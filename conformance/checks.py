@@ -9,6 +9,8 @@ from .contracts import Check, Operation, Trial
 from .execution import ENDINGS
 from .problems import shown, shown_gradient
 from .profiles import Profile
+from .second_derivatives import NAME as DERIVATIVE_OF_GRADIENT
+from .second_derivatives import SECOND_DERIVATIVES
 
 COMPLETES = "completes"
 FORWARD = "forward"
@@ -55,10 +57,13 @@ COMMON_CHECKS = (
     Check(GRADIENT, _gradient, meaning="each element of each gradient is within the derived bound of the reference"),
     Check(COMPLETES, _completes, bounded=False, meaning="no call crashes, hangs or ends its process"),
     *CALL_CHECKS,
+    SECOND_DERIVATIVES,
 )
 
 
 def checks_of(operation: Operation) -> tuple[Check, ...]:
     """Everything that an implementation of an operation is held to."""
-    without = () if operation.differentiable else (GRADIENT, DETERMINISTIC_GRADIENT, SECOND_BACKWARD)
+    without = (
+        () if operation.differentiable else (GRADIENT, DETERMINISTIC_GRADIENT, SECOND_BACKWARD, DERIVATIVE_OF_GRADIENT)
+    )
     return tuple(check for check in COMMON_CHECKS + operation.laws if check.name not in without)

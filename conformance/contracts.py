@@ -20,6 +20,19 @@ from .values import Array
 
 
 @dataclass(frozen=True)
+class Hessian:
+    """By input, how its gradient changes where the inputs whose numbers are all finite move along themselves.
+
+    Attributes:
+        reference: in float64.
+        bound: the bound on the error of each element at a precision.
+    """
+
+    reference: Callable[[Problem], Mapping[str, Array]]
+    bound: Callable[[Problem, Precision], Mapping[str, Array]]
+
+
+@dataclass(frozen=True)
 class Operation:
     """The contract of one operation: its cases, its reference, its bound and its laws.
 
@@ -35,6 +48,7 @@ class Operation:
         profiles: the precision profiles that implementations are held to.
         differentiable: whether any input has a gradient.
         large: cases of sizes that a run meets only if it is asked to.
+        hessian: how gradients change where the inputs move along themselves, if the reference has that.
     """
 
     name: str
@@ -48,6 +62,7 @@ class Operation:
     profiles: Ladder = default_profiles
     differentiable: bool = True
     large: tuple[Any, ...] = ()
+    hessian: Hessian | None = None
 
 
 def allowance(operation: Operation, problem: Problem, profile: Profile, dtype: str) -> Values:

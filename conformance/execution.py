@@ -20,7 +20,7 @@ from .surroundings import Surroundings
 from .targets import Target
 from .values import Array
 
-Mode = Literal["plain", "again", "poisoned", "unwritten", "guarded", "counted"]
+Mode = Literal["plain", "again", "poisoned", "unwritten", "guarded", "counted", "twice"]
 """How a call is made.
 
 plain: as anybody calls it.
@@ -28,7 +28,8 @@ again: the same with new tensors, then a second backward pass, then a call with 
 unwritten: what the target allocates without writing to it is NaN.
 guarded: NaN on both sides of every input.
 poisoned: both.
-counted: twice without gradient, with other numbers than before, counting the operators of PyTorch that are called.
+counted: two calls without gradient, with other numbers than before, counting the operators of PyTorch that are called.
+twice: the gradients are differentiated once more.
 """
 
 Broken = Literal["raised", "malformed", "ended", "silent"]
@@ -59,6 +60,8 @@ class Run:
         reused: the outputs of a call with half of every real number, in the same memory as the first, or
             `reused_failure`.
         operators: how many operators a call dispatched, and a second one with the same numbers.
+        hessian: by input, how its gradient changes where the inputs whose numbers are all finite move along themselves,
+            or `hessian_refusal`, with which PyTorch or the target refuses to differentiate the gradients.
     """
 
     outputs: Mapping[str, Array] = field(default_factory=dict)
@@ -77,6 +80,8 @@ class Run:
     reused: Mapping[str, Array] = field(default_factory=dict)
     reused_failure: str | None = None
     operators: tuple[int, int] | None = None
+    hessian: Mapping[str, Array] = field(default_factory=dict)
+    hessian_refusal: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -107,6 +112,8 @@ def execute(
     """
     if mode == "counted":
         return _Call(target, problem.without_gradient(), dtype, device, guard=False).counted()
+    if mode == "twice":
+        return _Call(target, problem, dtype, device, guard=False).twice()
     call = _Call(target, problem, dtype, device, guard=mode in ("poisoned", "guarded"))
     with ExitStack() as stack:
         if mode in ("poisoned", "unwritten"):
@@ -257,6 +264,35 @@ class _Call:
                 counts.append(count())
                 kept.append(found)
         return Run(operators=(counts[0], counts[1]))
+
+    def twice(self) -> Run:
+        """A run with nothing but the derivatives of the gradients."""
+        outputs = self.forward()
+        if isinstance(outputs, Run):
+            return outputs
+        inputs = {name: self.inputs[name] for name in self.problem.requires_grad}
+        pulled_back = [name for name in self.problem.differentiated if outputs[name].requires_grad]
+        for name in pulled_back:
+            self.cotangents[name].requires_grad_()
+        try:
+            found = torch.autograd.grad(
+                [outputs[name] for name in pulled_back],
+                list(inputs.values()),
+                [self.cotangents[name] for name in pulled_back],
+                allow_unused=True,
+                create_graph=True,
+            )
+            gradients = {name: x for name, x in zip(inputs, found, strict=True) if x is not None}
+            # Each depends on the cotangents at least, of which it is a linear function.
+            opaque = tuple(name for name, x in gradients.items() if not x.requires_grad)
+            moving = [name for name, x in gradients.items() if x.requires_grad and inputs[name].isfinite().all()]
+            if moving:  # with respect to all that there is: what refuses need not be on the way to an input
+                directions = [inputs[name].detach() for name in moving]
+                torch.autograd.backward([gradients[name] for name in moving], directions)
+        except (Exception, SystemExit) as error:
+            return Run(hessian_refusal=shown_error(error))
+        hessian = {name: torch.zeros_like(x) if x.grad is None else x.grad for name, x in inputs.items()}
+        return Run(hessian=_numbers(hessian), notices={"opaque": opaque} if opaque else {})
 
 
 def _numbers(tensors: Mapping[str, torch.Tensor]) -> dict[str, Array]:

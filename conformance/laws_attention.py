@@ -164,7 +164,7 @@ def _masked_rows(trial: Trial, profile: Profile) -> Finding | None:
         (lse,) = (x for name, x in trial.outputs.items() if name != OUTPUT)
         finding = same_bits("the log-sum-exp of a fully masked row", lse[rows], np.full(lse[rows].shape, -np.inf))
     if finding.failure is None and "query" in trial.gradients:
-        gradient = trial.gradients["query"][rows]
+        gradient = trial.gradients["query"][rows & np.isfinite(trial.bound(profile).gradients["query"]).all(axis=-1)]
         return same_bits("the query gradient of a fully masked row", gradient, np.zeros(gradient.shape))
     return finding
 

@@ -5,16 +5,20 @@ A mask of −∞ is added to a score. Where the score has left the range of the 
 score, whatever it is, and needs no such rule.
 
 Where there are no keys PyTorch gives 0 times the sum of its inputs, so that the output depends on them: NaN, if that
-sum overflows. Nothing is said there of such an output; where the sum is finite it has to be 0.
+sum overflows, and so is the gradient if that of the cotangent does. Nothing is said there of such an output, or of such
+gradients; where the sums are finite they have to be 0.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from .problems import AnyArray, Problem, Values
 from .profiles import Precision
 from .rounding import unit_roundoff
+from .values import Array
 
 
 def spoiled_rows(problem: Problem, precision: Precision) -> AnyArray | None:
@@ -49,15 +53,14 @@ def without_bound(bound: Values, problem: Problem, rows: AnyArray) -> Values:
     )
 
 
-def sum_may_overflow(problem: Problem, precision: Precision) -> bool:
-    """Whether the sum of all inputs may leave the range of the format in which an output is stored."""
-    inputs = (problem.arrays[name] for name in ("query", "key", "value"))
-    return sum(float(np.abs(x).sum()) for x in inputs) >= precision.get("o", precision["compute"]).largest
+def overflowing_sums(problem: Problem, precision: Precision, bound: Values) -> Values:
+    """The bound of attention without keys: infinite where the sum of all inputs is beyond the format, or for gradients
+    that of a cotangent."""
+    largest = precision.get("o", precision["compute"]).largest
+    inputs = sum(float(np.abs(problem.arrays[name]).sum()) for name in ("query", "key", "value")) >= largest
+    cotangents = any(float(np.abs(x).sum()) >= largest for x in problem.cotangents.values())
+    return Values(_unbounded(bound.outputs, inputs), _unbounded(bound.gradients, inputs or cotangents))
 
 
-def without_any_bound(bound: Values) -> Values:
-    """`bound`, infinite throughout."""
-    return Values(
-        {name: np.full(x.shape, np.inf) for name, x in bound.outputs.items()},
-        {name: np.full(x.shape, np.inf) for name, x in bound.gradients.items()},
-    )
+def _unbounded(bounds: Mapping[str, Array], overflows: bool) -> Mapping[str, Array]:
+    return {name: np.full(x.shape, np.inf) if overflows else x for name, x in bounds.items()}

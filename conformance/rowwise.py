@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -12,15 +13,17 @@ from hypothesis import strategies as st
 from ..reference.bounds.log_softmax import log_softmax_bound, log_softmax_vjp_bound
 from ..reference.bounds.logsumexp import logsumexp_bound, logsumexp_vjp_bound
 from ..reference.bounds.softmax import softmax_bound, softmax_vjp_bound
+from ..reference.bounds.softmax_hvp import softmax_hvp_bound
 from ..reference.log_softmax import log_softmax, log_softmax_vjp
 from ..reference.logsumexp import logsumexp, logsumexp_vjp
 from ..reference.softmax import softmax, softmax_vjp
+from ..reference.softmax_hvp import softmax_hvp
 from .cases import LARGE_ROWS, RowCase, row_cases
-from .contracts import Check, Operation
+from .contracts import Check, Hessian, Operation
 from .laws_rowwise import LOG_SOFTMAX_LAWS, LOGSUMEXP_LAWS, SOFTMAX_LAWS
 from .problems import OUTPUT, Problem, Values, laid_out, only
 from .profiles import Precision
-from .saved_output import log_softmax_gradient_error, logsumexp_gradient_error
+from .saved_output import log_softmax_gradient_error, logsumexp_gradient_error, softmax_by_its_output
 from .values import COTANGENTS, REGIMES, Array
 
 # The axis is moved to the end for the reference, whose axis is always the last.
@@ -68,6 +71,7 @@ def _operation(
     laws: tuple[Check, ...],
     *,
     reduces: bool = False,
+    hessian: Hessian | None = None,
 ) -> Operation:
     def cases() -> st.SearchStrategy[RowCase]:
         # A sum of nothing has no log-sum-exp in the reference.
@@ -100,7 +104,19 @@ def _operation(
         bound=bound,
         laws=laws,
         large=LARGE_ROWS,
+        hessian=hessian,
     )
+
+
+def _hessian(hvp: Callable[..., Array], problem: Problem) -> Mapping[str, Array]:
+    """How the gradient changes where the input moves along itself, or a bound of that."""
+    dim = problem.options["dim"]
+    rows, dy = (np.moveaxis(x, dim, -1) for x in (problem.arrays["input"], problem.cotangent))
+    return {"input": np.moveaxis(hvp(rows, dy, rows), -1, dim)}
+
+
+def _either_order(x: Array, dp: Array, tx: Array, *, precision: Precision) -> Array:
+    return np.maximum(*(bound(x, dp, tx, precision=precision) for bound in (softmax_hvp_bound, softmax_by_its_output)))
 
 
 SOFTMAX = _operation(
@@ -111,6 +127,11 @@ SOFTMAX = _operation(
     softmax_vjp_bound,
     None,
     SOFTMAX_LAWS,
+    # Of the other two, PyTorch differentiates a backward pass that starts from the saved output.
+    hessian=Hessian(
+        partial(_hessian, softmax_hvp),
+        lambda problem, precision: _hessian(partial(_either_order, precision=precision), problem),
+    ),
 )
 LOG_SOFTMAX = _operation(
     "log_softmax",

@@ -2,7 +2,8 @@
 
 The reference differentiates log-softmax and log-sum-exp through exp(x − m)/z. Most implementations keep the output y
 instead, and take the probabilities from it again: exp(y) for log-softmax, exp(x − y) for log-sum-exp. The rounding
-error of y, which is relative to y, then moves the exponent. A gradient may be off by the larger of the two bounds.
+error of y, which is relative to y, then moves the exponent. A gradient may be off by the larger of the two bounds, and
+so may the derivative of softmax's gradient.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..reference.bounds.logsumexp import logsumexp_bound
 from ..reference.error_rules import SECOND_ORDER
 from ..reference.log_softmax import log_softmax
 from ..reference.logsumexp import logsumexp
+from ..reference.rounding import Rounding
 from .profiles import Precision
 from .rounding import exponential_error, half_ulp, unit_roundoff
 from .values import Array
@@ -50,6 +52,27 @@ def logsumexp_gradient_error(x: Array, dy: Array, precision: Precision) -> Array
     p_error = exponential_error(p, y_error + 3 * u * np.abs(exponent), compute)
     dx = dy[..., None] * p
     return _stored(dx, np.abs(dy[..., None]) * p_error + u * np.abs(dx) + tiny, precision)
+
+
+@np.errstate(all="ignore")
+def softmax_by_its_output(x: Array, dp: Array, tx: Array, *, precision: Precision) -> Array:
+    """Bound on the error of a second order of evaluation of softmax's Hessian-vector product, along the last axis.
+
+    The derivative of the backward pass by the output, which is then pulled back like any other cotangent: what PyTorch
+    does. Where the tangent is constant it adds up terms that cancel, and the reference subtracts equal numbers first.
+    """
+    fl = Rounding(precision, x)
+    logits, cotangent, tangent = (fl.given(given, "j") for given in (x, dp, tx))
+    m, logits = fl.largest("m", logits, "j")
+    a = fl.step("a", fl.exp(logits - m), "j")
+    z = fl.step("z", fl.sum(a, "j"), "", row=True)
+    p = fl.step("p", a / z, "j", within=1)
+    delta = fl.step("delta", fl.sum(cotangent * p, "j"), "", row=True)
+    mean = fl.step("delta_2", fl.sum(tangent * p, "j"), "", row=True)
+    by_output = fl.step("dp", cotangent * tangent - delta * tangent - mean * cotangent, "j")
+    total = fl.step("delta_3", fl.sum(p * by_output, "j"), "", row=True)
+    bound: Array = fl.output("tdx", p * (by_output - total), "j").total
+    return bound
 
 
 def _saved(

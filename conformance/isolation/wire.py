@@ -132,8 +132,17 @@ def unpack_problem(header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) ->
     )
 
 
-_ARRAYS = ("outputs", "gradients", "given", "second_gradients", "reused")
-_TEXTS = ("failure", "gradient_failure", "refusal", "broken", "error", "second_failure", "reused_failure")
+_ARRAYS = ("outputs", "gradients", "given", "second_gradients", "reused", "hessian")
+_TEXTS = (
+    "failure",
+    "gradient_failure",
+    "refusal",
+    "broken",
+    "error",
+    "second_failure",
+    "reused_failure",
+    "hessian_refusal",
+)
 
 
 def pack_run(run: Run) -> bytes:

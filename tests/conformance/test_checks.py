@@ -34,6 +34,7 @@ CAUGHT = {
         "⟨dQ,Q⟩ = ⟨dK,K⟩": "attention_faults:key_gradient_without_scale",
         "fully masked rows are 0": "attention_faults:fully_masked_rows_are_nan",
         "masked NaN does not leak": "attention_kernels:correct",
+        "derivative of the gradient": "attention_kernels:correct",
     },
     "softmax": {
         "forward": "softmax_faults:wrong_dim",
@@ -48,6 +49,7 @@ CAUGHT = {
         "keeps no results": "law_breakers:keeps_by_address",
         "outputs in memory of their own": "law_breakers:shares_equal_rows",
         "surroundings unchanged": "law_breakers:stops_the_clock",
+        "derivative of the gradient": "softmax_kernels:correct",
         "rows sum to 1": "softmax_faults:padding_in_the_normaliser",
         "shift invariance": "softmax_faults:no_maximum_shift",
         "gradient sums to 0": "softmax_faults:row_sum_dropped",
@@ -181,3 +183,19 @@ def test_nan_of_an_overflow_is_not_the_one_that_was_planted() -> None:
     (judged,) = judge.judge(case, [law], 0).judged
     assert judged.finding is not None
     assert judged.finding.failure is None
+
+
+def test_a_gradient_that_depends_on_nothing_is_not_differentiated() -> None:
+    check = "derivative of the gradient"
+    verdict = conform("softmax", f"{TARGETS}.law_breakers:opaque_gradient", dtypes=["float32"], examples=EXAMPLES)
+    (found,) = (c for c in verdict.checks if c.name == check)
+    assert verdict.conforms
+    assert found.failure is not None
+    assert "gradient of input can be differentiated and depends on nothing" in found.failure.message
+
+
+def test_who_refuses_a_second_derivative_is_not_judged_by_it() -> None:
+    verdict = conform("softmax", f"{TARGETS}.law_breakers:once", dtypes=["float32"], examples=EXAMPLES)
+    (found,) = (c for c in verdict.checks if c.name == "derivative of the gradient")
+    assert verdict.conforms
+    assert (found.failure, found.cases) == (None, 0)

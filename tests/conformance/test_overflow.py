@@ -7,6 +7,9 @@ import pytest
 import torch
 from lemmata.conformance.attention import ATTENTION, build
 from lemmata.conformance.cases import AttentionCase
+from lemmata.conformance.checks import checks_of
+from lemmata.conformance.isolation.executors import InProcess
+from lemmata.conformance.judging import Judge
 from lemmata.conformance.overflow import spoiled_rows
 from lemmata.conformance.problems import Problem
 from lemmata.conformance.profiles import default_profiles, find_profile
@@ -63,3 +66,25 @@ def test_nothing_is_said_without_keys_where_the_sum_of_the_inputs_may_overflow()
         problem = ATTENTION.build(case, torch.float16)
         for profile in default_profiles("float16", "cpu"):
             assert np.isfinite(ATTENTION.bound(problem, profile.precision).output).all() == stated
+
+
+def test_nothing_is_said_without_keys_of_gradients_whose_cotangent_sums_to_more_than_the_format_holds() -> None:
+    """65,536 ones: PyTorch's gradient is 0 times their sum."""
+    large = AttentionCase(batch=2, kv_heads=2, group=2, queries=128, keys=0, head_dim=64, value_dim=64)
+    case = replace(large, values=("small", "integers", "integers"), cotangent="ones")
+    for cotangent, stated in (("ones", False), ("zeros", True)):
+        problem = ATTENTION.build(replace(case, cotangent=cotangent), torch.float16)
+        for profile in default_profiles("float16", "cpu"):
+            bound = ATTENTION.bound(problem, profile.precision)
+            assert np.isfinite(bound.output).all()
+            assert np.isfinite(bound.gradients["query"]).all() == stated
+    judge = Judge(
+        ATTENTION,
+        InProcess(torch.nn.functional.scaled_dot_product_attention),
+        "float16",
+        "cpu",
+        default_profiles("float16", "cpu"),
+    )
+    checks = [check for check in checks_of(ATTENTION) if check.name in ("gradient", "fully masked rows are 0")]
+    for judged in judge.judge(case, checks, 0).judged:
+        assert judged.finding is None or judged.finding.failure is None

@@ -227,3 +227,38 @@ def raises_in_every_second_backward(input: Tensor, dim: int = -1) -> Tensor:
     """Right, and differentiable every other time."""
     result: Tensor = _EverySecond.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
     return result
+
+
+class _Opaque(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        y = torch.softmax(x, dim)
+        ctx.save_for_backward(y)
+        ctx.dim = dim
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        (y,) = ctx.saved_tensors
+        # As a kernel that is launched on the memory of its arguments.
+        p, d = y.detach(), dy.detach()
+        return p * (d - (p * d).sum(ctx.dim, keepdim=True)), None
+
+
+class _Once(_Opaque):
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        return _Opaque.backward(ctx, dy)
+
+
+def opaque_gradient(input: Tensor, dim: int = -1) -> Tensor:
+    """A backward pass that PyTorch cannot look into."""
+    result: Tensor = _Opaque.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
+    return result
+
+
+def once(input: Tensor, dim: int = -1) -> Tensor:
+    """The same, which says so."""
+    result: Tensor = _Once.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
+    return result
