@@ -148,6 +148,8 @@ def _reuses_memory(trial: Trial, again: Run, profile: Profile) -> Finding | None
     reused = {name: x for name, x in again.reused.items() if x.size}
     if not reused or any(same_bits("", x, again.outputs[name]).failure for name, x in reused.items()):
         return None
+    if not all(np.isfinite(x).all() for x in reused.values()):
+        return None  # two results of NaN are not one of them
     own = trial.bound(profile).outputs
     if any(compare("", x, trial.expected.outputs[name], own[name]).failure for name, x in again.outputs.items()):
         return None  # wrong for its own numbers already: another check says so

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .problems import AnyArray, Problem, shown
 from .profiles import Profile
 from .values import Array
 
-Examine = Callable[[str, Array, Array, Array, Array], Finding]
+Examine = Callable[[str, Array, Array, Array, Array, Callable[[], AnyArray]], Finding]
 
 
 def nan_laws(*, may_be_lost: bool = False) -> tuple[Check, ...]:
@@ -63,18 +64,45 @@ def _examined(examine: Examine, trial: Trial, profile: Profile) -> Finding | Non
         return None
     with np.errstate(all="ignore"):
         wanted = trial.operation.reference(problem).outputs
+    given = trial.problem.arrays[name]
+
+    def depends(k: str) -> AnyArray:
+        """Where a larger or a smaller number in the place of NaN changes an output; an option, such as a weight decay
+        of 0, may cut off what it formally depends on."""
+        moved = [_moved(given, place, by * (8.0 + 2.0 * abs(given[place]))) for by in (1.0, -1.0)]
+        with np.errstate(all="ignore"):
+            others = [trial.operation.reference(problem.with_arrays(**{name: x})).outputs[k] for x in moved]
+        before = trial.expected.outputs[k]
+        return np.asarray((others[0] != before) | (others[1] != before))
+
     where = f"with NaN in {name} at {[int(k) for k in place]}"
     bound = trial.bound(profile).outputs
     return merged(
-        [examine(f"{shown(k)} {where}", x, wanted[k], trial.expected.outputs[k], bound[k]) for k, x in outputs.items()]
+        [
+            examine(f"{shown(k)} {where}", x, wanted[k], trial.expected.outputs[k], bound[k], partial(depends, k))
+            for k, x in outputs.items()
+        ]
     )
 
 
-def _lost(name: str, actual: Array, wanted: Array, before: Array, bound: Array) -> Finding:
-    return next(_places(f"{name}: no NaN where it has to be", np.isnan(wanted) & ~np.isnan(actual)), Finding())
+def _moved(x: Array, place: tuple[Any, ...], by: float) -> Array:
+    other = np.array(x)
+    other[place] += by
+    return other
 
 
-def _beyond(name: str, actual: Array, wanted: Array, before: Array, bound: Array) -> Finding:
+def _lost(
+    name: str, actual: Array, wanted: Array, before: Array, bound: Array, depends: Callable[[], AnyArray]
+) -> Finding:
+    lost = np.isnan(wanted) & ~np.isnan(actual)
+    if lost.any():
+        lost &= depends()
+    return next(_places(f"{name}: no NaN where it has to be", lost), Finding())
+
+
+def _beyond(
+    name: str, actual: Array, wanted: Array, before: Array, bound: Array, depends: Callable[[], AnyArray]
+) -> Finding:
     # Where nothing bounds the error the format may overflow, and its NaN is not the one that was planted.
     spread = np.isnan(actual) & ~np.isnan(wanted) & (bound < np.inf)
     for finding in _places(f"{name}: NaN where nothing depends on it", spread):

@@ -82,6 +82,7 @@ class _Function(torch.autograd.Function):
         return tuple(_tensor(x, like.dtype, like.device) for x in outputs.values())
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *cotangents: torch.Tensor) -> Any:
         call: _Call = ctx.call
         wanted = tuple(name for name, needed in zip(call.names, _needed(ctx), strict=True) if needed)

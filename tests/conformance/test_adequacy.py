@@ -44,7 +44,7 @@ def test_without_the_gradient_check_faults_of_the_gradient_survive() -> None:
 
 
 def test_survivors_that_are_the_right_program_are_proved_to_be() -> None:
-    found = adequacy("layer_norm", cases=20, more_cases=20)
+    found = adequacy("layer_norm", cases=60, more_cases=60)
     assert found.rate >= ENOUGH
     (argument,) = {survivor.argument for survivor in found.survivors}
     assert argument.kind == "equivalent"

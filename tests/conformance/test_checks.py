@@ -34,7 +34,7 @@ CAUGHT = {
         "⟨dQ,Q⟩ = ⟨dK,K⟩": "attention_faults:key_gradient_without_scale",
         "fully masked rows are 0": "attention_faults:fully_masked_rows_are_nan",
         "masked NaN does not leak": "attention_kernels:correct",
-        "derivative of the gradient": "attention_kernels:correct",
+        "derivative of the gradient": "law_breakers:attention_by_kept_weights",
     },
     "softmax": {
         "forward": "softmax_faults:wrong_dim",
@@ -49,7 +49,7 @@ CAUGHT = {
         "keeps no results": "law_breakers:keeps_by_address",
         "outputs in memory of their own": "law_breakers:shares_equal_rows",
         "surroundings unchanged": "law_breakers:stops_the_clock",
-        "derivative of the gradient": "softmax_kernels:correct",
+        "derivative of the gradient": "law_breakers:keeps_its_output",
         "rows sum to 1": "softmax_faults:padding_in_the_normaliser",
         "shift invariance": "softmax_faults:no_maximum_shift",
         "gradient sums to 0": "softmax_faults:row_sum_dropped",
@@ -199,3 +199,11 @@ def test_who_refuses_a_second_derivative_is_not_judged_by_it() -> None:
     (found,) = (c for c in verdict.checks if c.name == "derivative of the gradient")
     assert verdict.conforms
     assert (found.failure, found.cases) == (None, 0)
+
+
+@pytest.mark.parametrize(("name", "right"), [("without_decay", True), ("always", False)])
+def test_nan_that_an_option_cuts_off_is_not_lost(name: str, right: bool) -> None:
+    """Without weight decay the moments do not depend on the parameters, and formally 0·NaN is NaN."""
+    target = f"{TARGETS}.law_breakers:adam_moments_{name}"
+    verdict = conform("adam", target, dtypes=["float64"], examples=EXAMPLES, only=["NaN is not lost"])
+    assert (verdict.checks[0].failure is None) == right

@@ -17,6 +17,7 @@ from lemmata.conformance.contracts import allowance
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.profiles import FLOAT32, find_profile
 from lemmata.conformance.runner import conform
+from lemmata.conformance.second_derivatives import NAME as DERIVATIVE_OF_GRADIENT
 from lemmata.conformance.targets import UsageError
 from lemmata.derivations.catalogue import TOPICS, topic
 from lemmata.tests.conformance.planted_faults import DERIVED_FAULTS, LATENT_ATTENTION, SIGMOID_ATTENTION
@@ -128,7 +129,7 @@ def test_an_operation_without_gradients_is_not_held_to_any() -> None:
     contract = find_operation("layer_norm")
     names = {check.name for check in checks_of(contract)}
     left = {check.name for check in checks_of(replace(contract, differentiable=False))}
-    assert names - left == {GRADIENT, DETERMINISTIC_GRADIENT, SECOND_BACKWARD}
+    assert names - left == {GRADIENT, DETERMINISTIC_GRADIENT, SECOND_BACKWARD, DERIVATIVE_OF_GRADIENT}
 
 
 # Bounds and profiles --------------------------------------------------------------------------------------------------

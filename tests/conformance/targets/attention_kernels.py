@@ -198,6 +198,7 @@ class _Attention(torch.autograd.Function):
         return kernel.finish(o.to(query.dtype))
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> Any:
         kernel: Kernel = ctx.kernel
         q, k, v, mask, s, o, lse = ctx.saved_tensors

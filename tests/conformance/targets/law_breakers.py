@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from lemmata.tests.conformance.targets import attention_kernels, softmax_kernels
+from lemmata.tests.conformance.targets import attention_kernels, catalogue_kernels, softmax_kernels
 from torch import Tensor
 
 
@@ -262,3 +262,56 @@ def once(input: Tensor, dim: int = -1) -> Tensor:
     """The same, which says so."""
     result: Tensor = _Once.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
     return result
+
+
+class _Kept(torch.autograd.Function):
+    """Softmax whose backward pass reads a copy of the output, which is a constant for whoever differentiates it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        y = torch.softmax(x, dim)
+        ctx.save_for_backward(y.clone())
+        ctx.dim = dim
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        (y,) = ctx.saved_tensors
+        return y * (dy - (y * dy).sum(ctx.dim, keepdim=True)), None
+
+
+def keeps_its_output(input: Tensor, dim: int = -1) -> Tensor:
+    """Right in the first derivative, silently wrong in the second."""
+    result: Tensor = _Kept.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
+    return result
+
+
+def attention_by_kept_weights(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """The same with the weights of attention."""
+    k, v = (attention_kernels.to_query_heads(x, query.shape[1]) for x in (key, value))
+    visible = attention_kernels.lower_triangle(query.shape[2], key.shape[2]) if is_causal else None
+    s = attention_kernels.scores(query, k, attention_kernels.default_scale(query.shape[-1], scale))
+    s = attention_kernels.masked(s, attn_mask, visible)
+    empty = (s == -torch.inf).all(-1, keepdim=True)
+    return keeps_its_output(s.masked_fill(empty, 0.0)).masked_fill(empty, 0.0) @ v
+
+
+def adam_moments_always(p: Tensor, *others: Any, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Moments to which NaN in a parameter is a number."""
+    moments = catalogue_kernels.adam(torch.nan_to_num(p), *others, **options)[1:]
+    return catalogue_kernels.adam(p, *others, **options)[0], *moments
+
+
+def adam_moments_without_decay(p: Tensor, *others: Any, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """The same where no weight decay makes them depend on the parameters."""
+    adam = catalogue_kernels.adam if options.get("weight_decay") else adam_moments_always
+    return adam(p, *others, **options)

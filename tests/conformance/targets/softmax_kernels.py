@@ -89,6 +89,7 @@ class _Softmax(torch.autograd.Function):
         return kernel.finish(y.movedim(-1, dim).to(x.dtype))
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> Any:
         kernel: Kernel = ctx.kernel
         (y,) = ctx.saved_tensors
