@@ -152,7 +152,8 @@ def clip_grad_norm(g: Tensor, max_norm: float, *, eps: float = 1e-6) -> tuple[Te
     (g,) = without_gradient(g)
     refuse(eps != 1e-6, "the epsilon is 1e-6")
     clipped, norms = torch.empty_like(g, memory_format=torch.contiguous_format), g.new_empty(g.shape[:-1])
-    flat, out, norm = g.reshape(-1, g.shape[-1]), clipped.view(-1, g.shape[-1]), norms.view(-1)
+    shape = (norms.numel(), g.shape[-1])  # -1 would be ambiguous where there are no columns
+    flat, out, norm = g.reshape(shape), clipped.view(shape), norms.view(-1)
     for row in range(flat.shape[0]):
         p = torch.nn.Parameter(torch.zeros_like(flat[row]))
         p.grad = flat[row].clone()
