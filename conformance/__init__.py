@@ -9,13 +9,13 @@ asked for, so that to import this package, or a part of it, does not import PyTo
 
 A run (`runner`) draws cases (`cases`, `values`, `layouts`), turns each into numbers (`problems`), and has the target
 called (`execution`), in a process of its own (`isolation`). `judging` holds against the results the checks of every
-operation (`checks`, `checks_of_calls`, `second_derivatives`) and the laws of this one (`laws_rowwise`,
-`laws_attention`, and those of any operation, `laws_batches` and `laws_of_nan`), within bounds that the reference
-derives for a precision profile (`profiles`); `compare` does it element by element. `memory`, `operator_count` and
-`surroundings` see what only the target's process can see; `saved_output`, `rounding` and `overflow` add what follows
-from how a call is made, not from the formula. `search` shrinks what fails, `journal` keeps what was judged, so that a
-killed run can go on, `results` tells it, `reproduce` writes it as a script and `rerun` runs one. `contracts` says what
-an operation is to all of these, `operations` finds one, `targets` finds an implementation.
+operation (`checks`, `checks_of_calls`) and the laws of this one (`laws_rowwise`, `laws_attention`, and those of any
+operation, `laws_batches`, `laws_of_nan` and `laws_second_order`), within bounds that the reference derives for a
+precision profile (`profiles`); `compare` does it element by element. `memory`, `operator_count` and `surroundings` see
+what only the target's process can see; `saved_output`, `rounding` and `overflow` add what follows from how a call is
+made, not from the formula. `search` shrinks what fails, `journal` keeps what was judged, so that a killed run can go
+on, `results` tells it, `reproduce` writes it as a script and `rerun` runs one. `contracts` says what an operation is to
+all of these, `operations` finds one, `targets` finds an implementation.
 
 `verdict` holds what was found, as data and as JSON (`verdict.schema.json`). `summary` has the words that all forms of
 it share: `report` for the terminal, `junit` for continuous integration, and `html`, a page with plots (`html_evidence`

@@ -21,8 +21,9 @@ from ..reference.attention_hvp import attention_hvp
 from ..reference.bounds.attention import attention_bound, attention_vjp_bound
 from ..reference.bounds.attention_hvp import attention_hvp_bound
 from .cases import LARGE_ATTENTION, AttentionCase, attention_cases
-from .contracts import Hessian, Operation
+from .contracts import Operation
 from .laws_attention import ATTENTION_LAWS, KEY_GRADIENT_SUM
+from .laws_second_order import hessian_law
 from .overflow import overflowing_sums, spoiled_rows, without_bound
 from .problems import OUTPUT, AnyArray, Problem, Values, laid_out
 from .profiles import Precision
@@ -242,10 +243,10 @@ def _stated_bound(problem: Problem, precision: Precision) -> Values:
     return Values(outputs, _chosen(problem, gradients))
 
 
-def _hessian(problem: Problem, hvp: Callable[..., tuple[Any, ...]]) -> dict[str, Array]:
-    """How the gradients of queries, keys and values change where inputs move along themselves."""
+def _hessian(problem: Problem, hvp: Callable[..., tuple[Any, ...]]) -> Values:
+    """How the gradients of queries, keys and values change where inputs move along themselves, or a bound of that."""
     if _is_empty(problem):
-        return {}
+        return Values({}, {})
     arguments = reference_arguments(problem)
     moving = [name for name in problem.requires_grad if np.isfinite(problem.arrays[name]).all()]
     names = {"query": "q", "key": "k", "value": "v", "attn_mask": "bias"}
@@ -255,7 +256,8 @@ def _hessian(problem: Problem, hvp: Callable[..., tuple[Any, ...]]) -> dict[str,
     }
     changes = hvp(**arguments, **_grouped_cotangents(problem), **tangents)
     named = dict(zip(("query", "key", "value"), changes[:3], strict=True))
-    return {name: x.reshape(problem.arrays[name].shape) for name, x in named.items() if name in problem.requires_grad}
+    asked = {name: x for name, x in named.items() if name in problem.requires_grad}
+    return Values({}, {name: x.reshape(problem.arrays[name].shape) for name, x in asked.items()})
 
 
 def _grouped_cotangents(problem: Problem) -> dict[str, Any]:
@@ -267,6 +269,14 @@ def _grouped_cotangents(problem: Problem) -> dict[str, Any]:
 
 _SIGNATURE = {"attn_mask": None, "is_causal": False, "scale": None, "enable_gqa": False}
 
+_LAWS = (
+    *ATTENTION_LAWS,
+    hessian_law(
+        lambda problem: _hessian(problem, attention_hvp),
+        lambda problem, precision: _hessian(problem, partial(attention_hvp_bound, precision=precision)),
+    ),
+)
+
 ATTENTION = Operation(
     name="attention",
     signature=(("query", "key", "value"), MappingProxyType(_SIGNATURE)),
@@ -275,17 +285,13 @@ ATTENTION = Operation(
     build=build,
     reference=expected,
     bound=bound,
-    laws=ATTENTION_LAWS,
+    laws=_LAWS,
     large=LARGE_ATTENTION,
-    hessian=Hessian(
-        lambda problem: _hessian(problem, attention_hvp),
-        lambda problem, precision: _hessian(problem, partial(attention_hvp_bound, precision=precision)),
-    ),
 )
 ATTENTION_WITH_LSE = replace(
     ATTENTION,
     name="attention_with_lse",
     build=build_with_lse,
     # Where the loss depends on the log-sum-exp, the gradient of the keys does not add up to 0.
-    laws=tuple(law for law in ATTENTION_LAWS if law.name != KEY_GRADIENT_SUM),
+    laws=tuple(law for law in _LAWS if law.name != KEY_GRADIENT_SUM),
 )

@@ -3,16 +3,12 @@ not do."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from .checks_of_calls import CALL_CHECKS, DETERMINISTIC_GRADIENT, SECOND_BACKWARD
+from .checks_of_calls import CALL_CHECKS, DERIVATIVE_OF_GRADIENT, DETERMINISTIC_GRADIENT, SECOND_BACKWARD
 from .compare import Finding, broken, compare, merged
 from .contracts import Check, Operation, Trial
 from .execution import ENDINGS
 from .problems import shown, shown_gradient
 from .profiles import Profile
-from .second_derivatives import NAME as DERIVATIVE_OF_GRADIENT
-from .second_derivatives import SECOND_DERIVATIVES
 
 COMPLETES = "completes"
 FORWARD = "forward"
@@ -59,14 +55,11 @@ COMMON_CHECKS = (
     Check(GRADIENT, _gradient, meaning="each element of each gradient is within the derived bound of the reference"),
     Check(COMPLETES, _completes, bounded=False, meaning="no call crashes, hangs or ends its process"),
     *CALL_CHECKS,
-    SECOND_DERIVATIVES,
 )
 
 
 def checks_of(operation: Operation) -> tuple[Check, ...]:
     """Everything that an implementation of an operation is held to."""
-    checks = COMMON_CHECKS + operation.laws
-    if operation.hessian is None:  # nothing is compared, and so nothing depends on the profile
-        checks = tuple(replace(check, bounded=False) if check is SECOND_DERIVATIVES else check for check in checks)
     of_gradients = (GRADIENT, DETERMINISTIC_GRADIENT, SECOND_BACKWARD, DERIVATIVE_OF_GRADIENT)
-    return tuple(check for check in checks if operation.differentiable or check.name not in of_gradients)
+    without = () if operation.differentiable else of_gradients
+    return tuple(check for check in COMMON_CHECKS + operation.laws if check.name not in without)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .compare import Finding, broken, compare, merged, same_bits
-from .contracts import Check, Trial, allowance
+from .contracts import COSTLY, Check, Trial, allowance
 from .execution import Mode, Run, cotangent_name
 from .problems import DTYPES, Problem, shown, shown_gradient
 from .profiles import Profile
@@ -16,6 +16,7 @@ from .values import representable
 
 DETERMINISTIC_GRADIENT = "deterministic gradient"
 SECOND_BACKWARD = "second backward pass"
+DERIVATIVE_OF_GRADIENT = "derivative of the gradient"
 # One case in so many is also called under a count of operators, which takes some milliseconds.
 _COUNTED = 8
 
@@ -76,6 +77,20 @@ def _second_backward(trial: Trial, profile: Profile) -> Finding | None:
             for k, x in again.second_gradients.items()
         ]
     )
+
+
+def _no_silent_constant(trial: Trial, profile: Profile) -> Finding | None:
+    """A backward pass of raw kernels gives gradients that are constants to whoever differentiates them."""
+    run = trial.differentiated_twice()
+    if run is None:
+        return None
+    if opaque := run.notices.get("opaque"):
+        names = " and ".join(shown_gradient(name) for name in opaque)
+        return broken(
+            f"the {names} can be differentiated and depends on nothing: it is silently taken for a constant "
+            "(`once_differentiable` would refuse)"
+        )
+    return Finding()
 
 
 def _fully_written(trial: Trial, profile: Profile) -> Finding | None:
@@ -148,7 +163,7 @@ def _reuses_memory(trial: Trial, again: Run, profile: Profile) -> Finding | None
     reused = {name: x for name, x in again.reused.items() if x.size}
     if not reused or any(same_bits("", x, again.outputs[name]).failure for name, x in reused.items()):
         return None
-    if not all(np.isfinite(x).all() for x in reused.values()):
+    if any(np.isnan(x).any() for x in reused.values()):
         return None  # two results of NaN are not one of them
     own = trial.bound(profile).outputs
     if any(compare("", x, trial.expected.outputs[name], own[name]).failure for name, x in again.outputs.items()):
@@ -210,6 +225,14 @@ CALL_CHECKS = (
         _second_backward,
         modes=("again",),
         meaning="a second backward pass through the same graph gives the same gradients: what was saved is unchanged",
+    ),
+    Check(
+        DERIVATIVE_OF_GRADIENT,
+        _no_silent_constant,
+        bounded=False,
+        severity="warning",
+        one_in=COSTLY,
+        meaning="a gradient that can be differentiated once more is not silently taken for a constant",
     ),
     Check(
         "output fully written",

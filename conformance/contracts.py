@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -17,19 +17,6 @@ from .isolation.executors import Executor
 from .problems import DTYPES, Problem, Values, main
 from .profiles import REFERENCE_PRECISION, Ladder, Precision, Profile, default_profiles
 from .values import Array
-
-
-@dataclass(frozen=True)
-class Hessian:
-    """By input, how its gradient changes where the inputs whose numbers are all finite move along themselves.
-
-    Attributes:
-        reference: in float64.
-        bound: the bound on the error of each element at a precision.
-    """
-
-    reference: Callable[[Problem], Mapping[str, Array]]
-    bound: Callable[[Problem, Precision], Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,6 @@ class Operation:
         profiles: the precision profiles that implementations are held to.
         differentiable: whether any input has a gradient.
         large: cases of sizes that a run meets only if it is asked to.
-        hessian: how gradients change where the inputs move along themselves, if the reference has that.
     """
 
     name: str
@@ -62,19 +48,23 @@ class Operation:
     profiles: Ladder = default_profiles
     differentiable: bool = True
     large: tuple[Any, ...] = ()
-    hessian: Hessian | None = None
 
 
 def allowance(operation: Operation, problem: Problem, profile: Profile, dtype: str) -> Values:
-    """How far each element of outputs and gradients may be from the reference.
+    """How far each element of outputs and gradients may be from the reference."""
+    return with_own_error(partial(operation.bound, problem), profile, dtype)
 
-    In float64 the reference is no more accurate than the target, so its own error is allowed too; for the narrower
-    dtypes that error is below the bound's allowance for second-order effects.
+
+def with_own_error(bound_at: Callable[[Precision], Values], profile: Profile, dtype: str) -> Values:
+    """The bound under a profile, and the reference's own error with it where that counts.
+
+    In float64 the reference is no more accurate than the target; for the narrower dtypes its error is below the bound's
+    allowance for second-order effects.
     """
-    bound = operation.bound(problem, profile.precision)
+    bound = bound_at(profile.precision)
     if dtype != "float64":
         return bound
-    own = bound if profile.precision == REFERENCE_PRECISION else operation.bound(problem, REFERENCE_PRECISION)
+    own = bound if profile.precision == REFERENCE_PRECISION else bound_at(REFERENCE_PRECISION)
     return Values(
         {name: x + own.outputs[name] for name, x in bound.outputs.items()},
         {name: x + own.gradients[name] for name, x in bound.gradients.items()},
@@ -144,6 +134,14 @@ class Trial:
     def again(self) -> Run:
         """A second call with the same arguments."""
         return self.run_as("again")
+
+    def differentiated_twice(self) -> Run | None:
+        """The call whose gradients are differentiated, or None where there are none or it is refused."""
+        given = all(x.size for x in self.problem.arrays.values())
+        if not (self.problem.requires_grad and self.run.complete and given):
+            return None
+        run = self.run_as("twice")
+        return None if run.failure or run.refusal or run.hessian_refusal else run
 
     @property
     def outputs(self) -> Mapping[str, Array]:

@@ -19,8 +19,9 @@ from ..reference.logsumexp import logsumexp, logsumexp_vjp
 from ..reference.softmax import softmax, softmax_vjp
 from ..reference.softmax_hvp import softmax_hvp
 from .cases import LARGE_ROWS, RowCase, row_cases
-from .contracts import Check, Hessian, Operation
+from .contracts import Check, Operation
 from .laws_rowwise import LOG_SOFTMAX_LAWS, LOGSUMEXP_LAWS, SOFTMAX_LAWS
+from .laws_second_order import hessian_law
 from .problems import OUTPUT, Problem, Values, laid_out, only
 from .profiles import Precision
 from .saved_output import log_softmax_gradient_error, logsumexp_gradient_error, softmax_by_its_output
@@ -71,7 +72,6 @@ def _operation(
     laws: tuple[Check, ...],
     *,
     reduces: bool = False,
-    hessian: Hessian | None = None,
 ) -> Operation:
     def cases() -> st.SearchStrategy[RowCase]:
         # A sum of nothing has no log-sum-exp in the reference.
@@ -104,15 +104,14 @@ def _operation(
         bound=bound,
         laws=laws,
         large=LARGE_ROWS,
-        hessian=hessian,
     )
 
 
-def _hessian(hvp: Callable[..., Array], problem: Problem) -> Mapping[str, Array]:
+def _hessian(problem: Problem, hvp: Callable[..., Array]) -> Values:
     """How the gradient changes where the input moves along itself, or a bound of that."""
     dim = problem.options["dim"]
     rows, dy = (np.moveaxis(x, dim, -1) for x in (problem.arrays["input"], problem.cotangent))
-    return {"input": np.moveaxis(hvp(rows, dy, rows), -1, dim)}
+    return Values({}, {"input": np.moveaxis(hvp(rows, dy, rows), -1, dim)})
 
 
 def _either_order(x: Array, dp: Array, tx: Array, *, precision: Precision) -> Array:
@@ -126,11 +125,13 @@ SOFTMAX = _operation(
     softmax_bound,
     softmax_vjp_bound,
     None,
-    SOFTMAX_LAWS,
     # Of the other two, PyTorch differentiates a backward pass that starts from the saved output.
-    hessian=Hessian(
-        partial(_hessian, softmax_hvp),
-        lambda problem, precision: _hessian(partial(_either_order, precision=precision), problem),
+    (
+        *SOFTMAX_LAWS,
+        hessian_law(
+            lambda problem: _hessian(problem, softmax_hvp),
+            lambda problem, precision: _hessian(problem, partial(_either_order, precision=precision)),
+        ),
     ),
 )
 LOG_SOFTMAX = _operation(

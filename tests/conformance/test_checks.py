@@ -1,6 +1,7 @@
 """Every check has a fault that it catches by itself."""
 
 import pytest
+import torch
 from lemmata.conformance.attention import ATTENTION
 from lemmata.conformance.cases import AttentionCase
 from lemmata.conformance.checks import COMMON_CHECKS, checks_of
@@ -34,7 +35,7 @@ CAUGHT = {
         "⟨dQ,Q⟩ = ⟨dK,K⟩": "attention_faults:key_gradient_without_scale",
         "fully masked rows are 0": "attention_faults:fully_masked_rows_are_nan",
         "masked NaN does not leak": "attention_kernels:correct",
-        "derivative of the gradient": "law_breakers:attention_by_kept_weights",
+        "Hessian-vector product": "law_breakers:attention_by_kept_weights",
     },
     "softmax": {
         "forward": "softmax_faults:wrong_dim",
@@ -49,7 +50,8 @@ CAUGHT = {
         "keeps no results": "law_breakers:keeps_by_address",
         "outputs in memory of their own": "law_breakers:shares_equal_rows",
         "surroundings unchanged": "law_breakers:stops_the_clock",
-        "derivative of the gradient": "law_breakers:keeps_its_output",
+        "derivative of the gradient": "law_breakers:opaque_gradient",
+        "Hessian-vector product": "law_breakers:keeps_its_output",
         "rows sum to 1": "softmax_faults:padding_in_the_normaliser",
         "shift invariance": "softmax_faults:no_maximum_shift",
         "gradient sums to 0": "softmax_faults:row_sum_dropped",
@@ -196,9 +198,32 @@ def test_a_gradient_that_depends_on_nothing_is_not_differentiated() -> None:
 
 def test_who_refuses_a_second_derivative_is_not_judged_by_it() -> None:
     verdict = conform("softmax", f"{TARGETS}.law_breakers:once", dtypes=["float32"], examples=EXAMPLES)
-    (found,) = (c for c in verdict.checks if c.name == "derivative of the gradient")
+    found = [c for c in verdict.checks if c.name in ("derivative of the gradient", "Hessian-vector product")]
     assert verdict.conforms
-    assert (found.failure, found.cases) == (None, 0)
+    assert [(c.failure, c.cases) for c in found] == [(None, 0), (None, 0)]
+
+
+def test_a_hessian_that_is_not_held_to_a_bound_is_not_run() -> None:
+    verdict = conform("softmax", "torch:softmax", dtypes=["float32", "float16"], examples=EXAMPLES)
+    statuses = {c.dtype: c.status for c in verdict.checks if c.name == "Hessian-vector product"}
+    assert verdict.conforms
+    assert statuses == {"float32": "passed", "float16": "not run"}
+
+
+def test_two_results_of_nan_are_not_one_that_is_kept() -> None:
+    """Scores that leave float16 before they are scaled, of the numbers and of half of them."""
+
+    def unscaled(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        return torch.softmax((query @ key.mT) / query.shape[-1] ** 0.5, -1) @ value
+
+    law = next(check for check in CALL_CHECKS if check.name == "keeps no results")
+    values = ("offset", "huge", "integers")
+    case = AttentionCase(kv_heads=4, queries=33, keys=127, head_dim=12, value_dim=12, values=values)
+    # Held to `eager`, which says nothing of the first: there the scaled scores overflow too.
+    judge = Judge(ATTENTION, InProcess(unscaled), "float16", "cpu", default_profiles("float16", "cpu")[-1:])
+    (judged,) = judge.judge(case, [law], 0).judged
+    assert judged.finding is not None
+    assert judged.finding.failure is None
 
 
 @pytest.mark.parametrize(("name", "right"), [("without_decay", True), ("always", False)])

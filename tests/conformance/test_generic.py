@@ -12,12 +12,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lemmata.conformance.checks import GRADIENT, checks_of
-from lemmata.conformance.checks_of_calls import DETERMINISTIC_GRADIENT, SECOND_BACKWARD
+from lemmata.conformance.checks_of_calls import DERIVATIVE_OF_GRADIENT, DETERMINISTIC_GRADIENT, SECOND_BACKWARD
 from lemmata.conformance.contracts import allowance
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.profiles import FLOAT32, find_profile
 from lemmata.conformance.runner import conform
-from lemmata.conformance.second_derivatives import NAME as DERIVATIVE_OF_GRADIENT
 from lemmata.conformance.targets import UsageError
 from lemmata.derivations.catalogue import TOPICS, topic
 from lemmata.tests.conformance.planted_faults import DERIVED_FAULTS, LATENT_ATTENTION, SIGMOID_ATTENTION

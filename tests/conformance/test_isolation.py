@@ -1,5 +1,7 @@
-"""Workers of every kind, and what their ends cost a search."""
+"""Workers of every kind, what they import, and what their ends cost a search."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -39,6 +41,29 @@ def test_a_worker_of_every_kind_gives_what_a_call_here_gives(spawner: Spawner, t
     here = torch.softmax(torch.tensor(problem.arrays["input"], dtype=torch.float32), -1)
     assert (run.outputs["output"] == here.double().numpy()).all()
     assert set(run.gradients) == {"input"}
+
+
+_WHAT_A_CASE_IMPORTS = """
+import sys
+
+import torch
+from lemmata.conformance.isolation import zygote
+from lemmata.conformance.cases import RowCase
+from lemmata.conformance.execution import execute
+from lemmata.conformance.operations import find_operation
+
+problem = find_operation("softmax").build(RowCase(shape=(3, 5)), torch.float32)
+before = set(sys.modules)
+for mode in ("plain", "again", "poisoned", "twice"):
+    execute(torch.softmax, problem, "float32", "cpu", mode)
+print(sorted(set(sys.modules) - before), "triton" in sys.modules)
+"""
+
+
+def test_a_case_imports_nothing_that_the_zygote_has_not_and_no_triton() -> None:
+    """Each worker would import it anew, and a target says how Triton is to run before it is imported."""
+    done = subprocess.run([sys.executable, "-c", _WHAT_A_CASE_IMPORTS], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] False"
 
 
 class OthersEnd:

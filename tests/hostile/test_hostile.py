@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -23,7 +24,7 @@ FOUND = {
     "ends_its_process": ("completes", "ended its process with exit code 0"),
     "exits": ("forward", "raised SystemExit: 0"),
     "interrupts": ("forward", "raised KeyboardInterrupt"),
-    "hangs": ("completes", "gave no result within"),  # a second time less long than the first
+    "hangs": ("completes", "gave no result within"),
     "asks_for_too_much": ("forward", "can't allocate memory: you tried to allocate 17592186044416 bytes"),
     "grows": ("forward", "can't allocate memory"),
     "prints_without_end": ("completes", "printed more than 1 MiB in one call"),
@@ -74,6 +75,15 @@ def test_a_hostile_target_gets_its_verdict(name: str) -> None:
     assert not verdict.conforms
     # The run went on; only what costs too much time ends it.
     assert verdict.acceptance["float32"].accepted == EXAMPLES or name in COSTLY
+
+
+def test_a_hang_is_told_with_the_limit_that_the_call_had() -> None:
+    """The whole of what was allowed at first, or, once a call has hung, less: a second at least."""
+    failure = named(judged("hangs"), "completes").failure
+    assert failure is not None
+    found = re.fullmatch(r"gave no result within ([\d.]+) s", failure.message)
+    assert found is not None
+    assert 1.0 <= float(found[1]) <= CALL_LIMIT
 
 
 def test_what_a_target_leaves_behind_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

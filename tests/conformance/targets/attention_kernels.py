@@ -221,27 +221,34 @@ correct = Kernel()
 in_blocks = Kernel(attend=attend_in_blocks)
 
 
-def eager(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """Attention in a few PyTorch operations, differentiated by autograd."""
-    k, v = (to_query_heads(x, query.shape[1]) for x in (key, value))
-    visible = lower_triangle(query.shape[2], key.shape[2]) if is_causal else None
-    # Scaled inside the product: stored before that, scores in float16 would overflow that need not.
-    shape = (*query.shape[:3], key.shape[2])
-    start, factor = query.new_zeros(1, 1, 1), default_scale(query.shape[-1], scale)
-    product = torch.baddbmm(start, query.flatten(0, 1), k.flatten(0, 1).mT, beta=0, alpha=factor)
-    s = masked(product.reshape(shape), attn_mask, visible)
-    # A row without keys is 0: neither it nor its gradient may meet the NaN that softmax makes of it.
-    empty = (s == -torch.inf).all(-1, keepdim=True)
-    return s.masked_fill(empty, 0.0).softmax(-1).masked_fill(empty, 0.0) @ v
+def eager_by(weights: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Attention in a few PyTorch operations, differentiated by autograd, with softmax along the last axis as given."""
+
+    def attention(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        k, v = (to_query_heads(x, query.shape[1]) for x in (key, value))
+        visible = lower_triangle(query.shape[2], key.shape[2]) if is_causal else None
+        # Scaled inside the product: stored before that, scores in float16 would overflow that need not.
+        shape = (*query.shape[:3], key.shape[2])
+        start, factor = query.new_zeros(1, 1, 1), default_scale(query.shape[-1], scale)
+        product = torch.baddbmm(start, query.flatten(0, 1), k.flatten(0, 1).mT, beta=0, alpha=factor)
+        s = masked(product.reshape(shape), attn_mask, visible)
+        # A row without keys is 0: neither it nor its gradient may meet the NaN that softmax makes of it.
+        empty = (s == -torch.inf).all(-1, keepdim=True)
+        return weights(s.masked_fill(empty, 0.0)).masked_fill(empty, 0.0) @ v
+
+    return attention
+
+
+eager = eager_by(lambda s: s.softmax(-1))
 
 
 def from_the_mask(

@@ -106,25 +106,52 @@ def reads_one_further(input: Tensor, dim: int = -1) -> Tensor:
     return y + 0.0 * behind[0]
 
 
-class _Spent(torch.autograd.Function):
-    """Softmax whose backward pass computes in the memory of what was saved, without telling autograd."""
+class _Softmax(torch.autograd.Function):
+    """Softmax that saves its output, for backward passes that break something."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
         y = torch.softmax(x, dim)
-        ctx.kept, ctx.dim = y.clone(), dim
+        ctx.save_for_backward(y)
+        ctx.dim = dim
         return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
-        total = (ctx.kept * dy).sum(ctx.dim, keepdim=True)
-        return ctx.kept.mul_(dy - total), None
+        (y,) = ctx.saved_tensors
+        return y * (dy - (y * dy).sum(ctx.dim, keepdim=True)), None
+
+    @classmethod
+    def of(cls, input: Tensor, dim: int) -> Tensor:
+        """A call."""
+        result: Tensor = cls.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
+        return result
+
+
+class _Copied(_Softmax):
+    """The same with a copy of the output, of which autograd knows nothing."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        y = torch.softmax(x, dim)
+        ctx.save_for_backward(y.clone())
+        ctx.dim = dim
+        return y
+
+
+class _Spent(_Copied):
+    """The backward pass computes in the memory of what was saved, without telling autograd."""
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        (y,) = ctx.saved_tensors
+        total = (y * dy).sum(ctx.dim, keepdim=True)
+        return y.data.mul_(dy - total), None
 
 
 def spends_what_it_saved(input: Tensor, dim: int = -1) -> Tensor:
     """Right in the first backward pass."""
-    result: Tensor = _Spent.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
-    return result
+    return _Spent.of(input, dim)
 
 
 def shares_equal_rows(input: Tensor, dim: int = -1) -> Tensor:
@@ -203,106 +230,57 @@ def raises_for_a_tensor_it_has_seen(input: Tensor, dim: int = -1) -> Tensor:
     return torch.softmax(input, dim)
 
 
-class _EverySecond(torch.autograd.Function):
-    """Softmax whose every second backward pass raises."""
+class _EverySecond(_Softmax):
+    """Every second backward pass raises."""
 
     calls = itertools.count()
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
-        y = torch.softmax(x, dim)
-        ctx.save_for_backward(y)
-        ctx.dim = dim
-        return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
         if next(_EverySecond.calls) % 2:
             raise RuntimeError("not again")
-        (y,) = ctx.saved_tensors
-        return y * (dy - (y * dy).sum(ctx.dim, keepdim=True)), None
+        return _Softmax.backward(ctx, dy)
 
 
 def raises_in_every_second_backward(input: Tensor, dim: int = -1) -> Tensor:
     """Right, and differentiable every other time."""
-    result: Tensor = _EverySecond.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
-    return result
+    return _EverySecond.of(input, dim)
 
 
-class _Opaque(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
-        y = torch.softmax(x, dim)
-        ctx.save_for_backward(y)
-        ctx.dim = dim
-        return y
+class _Opaque(_Softmax):
+    """The backward pass is that of a kernel launched on the memory of its arguments."""
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
-        (y,) = ctx.saved_tensors
-        # As a kernel that is launched on the memory of its arguments.
-        p, d = y.detach(), dy.detach()
-        return p * (d - (p * d).sum(ctx.dim, keepdim=True)), None
+        with torch.no_grad():
+            return _Softmax.backward(ctx, dy)
 
 
-class _Once(_Opaque):
+class _Once(_Softmax):
+    """The same, which says so."""
+
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dy: Tensor) -> Any:
-        return _Opaque.backward(ctx, dy)
+        return _Softmax.backward(ctx, dy)
 
 
 def opaque_gradient(input: Tensor, dim: int = -1) -> Tensor:
     """A backward pass that PyTorch cannot look into."""
-    result: Tensor = _Opaque.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
-    return result
+    return _Opaque.of(input, dim)
 
 
 def once(input: Tensor, dim: int = -1) -> Tensor:
     """The same, which says so."""
-    result: Tensor = _Once.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
-    return result
-
-
-class _Kept(torch.autograd.Function):
-    """Softmax whose backward pass reads a copy of the output, which is a constant for whoever differentiates it."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
-        y = torch.softmax(x, dim)
-        ctx.save_for_backward(y.clone())
-        ctx.dim = dim
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> Any:
-        (y,) = ctx.saved_tensors
-        return y * (dy - (y * dy).sum(ctx.dim, keepdim=True)), None
+    return _Once.of(input, dim)
 
 
 def keeps_its_output(input: Tensor, dim: int = -1) -> Tensor:
     """Right in the first derivative, silently wrong in the second."""
-    result: Tensor = _Kept.apply(input, dim)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
-    return result
+    return _Copied.of(input, dim)
 
 
-def attention_by_kept_weights(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """The same with the weights of attention."""
-    k, v = (attention_kernels.to_query_heads(x, query.shape[1]) for x in (key, value))
-    visible = attention_kernels.lower_triangle(query.shape[2], key.shape[2]) if is_causal else None
-    s = attention_kernels.scores(query, k, attention_kernels.default_scale(query.shape[-1], scale))
-    s = attention_kernels.masked(s, attn_mask, visible)
-    empty = (s == -torch.inf).all(-1, keepdim=True)
-    return keeps_its_output(s.masked_fill(empty, 0.0)).masked_fill(empty, 0.0) @ v
+attention_by_kept_weights = attention_kernels.eager_by(keeps_its_output)
 
 
 def adam_moments_always(p: Tensor, *others: Any, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
