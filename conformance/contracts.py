@@ -264,6 +264,11 @@ class Check:
         """Whether the verdict depends on it."""
         return self.severity == "failure"
 
+    @property
+    def grades(self) -> bool:
+        """Whether the profile that an implementation meets depends on it."""
+        return self.bounded and self.decides
+
     def apply(self, trial: Trial, profile: Profile) -> Finding | None:
         """The finding in a trial, or None where the check does not apply or the target refuses what it needs."""
         if not trial.is_one_in(self.one_in):

@@ -283,8 +283,10 @@ class _Call:
                 create_graph=True,
             )
             gradients = {name: x for name, x in zip(inputs, found, strict=True) if x is not None}
-            # Each depends on the cotangents at least, of which it is a linear function.
-            opaque = tuple(name for name, x in gradients.items() if not x.requires_grad)
+            # Each depends on the cotangents at least, of which it is a linear function, unless none of them reaches it.
+            opaque = tuple(
+                name for name, x in gradients.items() if not x.requires_grad and name not in self.problem.unreached
+            )
             moving = [name for name, x in gradients.items() if x.requires_grad and inputs[name].isfinite().all()]
             if moving:  # with respect to all that there is: what refuses need not be on the way to an input
                 directions = [inputs[name].detach() for name in moving]

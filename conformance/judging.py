@@ -107,7 +107,7 @@ class Judge:
             if finding is None:
                 return Judged(check.name, None, start)
             if finding.failure is None:
-                return Judged(check.name, finding, rung if check.bounded else start, missed)
+                return Judged(check.name, finding, rung, missed) if check.grades else Judged(check.name, finding, start)
             if not check.bounded or finding.broken is not None:
                 break
             missed = finding.share

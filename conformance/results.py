@@ -103,7 +103,7 @@ def result_of(tally: Tally, dtype: str, telling: Telling) -> CheckResult:
 
 def profile_use(search: Search) -> ProfileUse:
     """The profile that a dtype was held to, and the one that it met."""
-    broken = any(t.failure is not None and t.check.bounded for t in search.tallies.values())
+    broken = any(t.failure is not None and t.check.grades for t in search.tallies.values())
     held_to, reached = search.ladder[-1], search.ladder[search.rung]
     if broken:
         return ProfileUse(held_to.name, None, held_to.description)

@@ -11,6 +11,7 @@ import torch
 
 from .triton_attention_common import (
     attention_blocks,
+    capped,
     load_tile,
     mask_arguments,
     masked_dot,
@@ -71,6 +72,8 @@ def _key_value_kernel(
     dk_ptr: tl.tensor,
     dv_ptr: tl.tensor,
     scale: tl.tensor,
+    cap: tl.tensor,
+    window: tl.tensor,
     heads: tl.tensor,
     group: tl.tensor,
     queries: tl.tensor,
@@ -99,6 +102,8 @@ def _key_value_kernel(
     do_d: tl.tensor,
     MASK: tl.constexpr,
     CAUSAL: tl.constexpr,
+    CAP: tl.constexpr,
+    WINDOW: tl.constexpr,
     PRECISION: tl.constexpr,
     BLOCK_Q: tl.constexpr,
     BLOCK_K: tl.constexpr,
@@ -123,22 +128,33 @@ def _key_value_kernel(
     if CAUSAL:
         # Queries before the first key of the block see none of it.
         begin = block * BLOCK_K // BLOCK_Q * BLOCK_Q
+    end = queries
+    if WINDOW:
+        # Queries whose window begins after the last key of the block see none of it.
+        end = tl.minimum(queries, (block + 1) * BLOCK_K + window - 1)
     for member in range(group):
         h = kv_h * group + member
         q_base = q_ptr + b * q_b + h * q_h
         do_base = do_ptr + b * do_b + h * do_h
         mask_base = mask_ptr + b * mask_b + h * mask_h
         rows = (b * heads + h) * queries
-        for start in range(begin, queries, BLOCK_Q):
+        for start in range(begin, end, BLOCK_Q):
             query = start + tl.arange(0, BLOCK_Q).to(tl.int64)
             q = load_tile(q_base, query[:, None], d, q_s, q_d, queries, head_dim)
             do = load_tile(do_base, query[:, None], d_value, do_s, do_d, queries, value_dim)
             lse = tl.load(lse_ptr + rows + query, mask=query < queries, other=0.0)[None, :]
             row_term = tl.load(row_term_ptr + rows + query, mask=query < queries, other=0.0)[None, :]
             sT = tl.dot(k, tl.trans(q), input_precision=PRECISION) * scale
-            sT, allowed = masked_scores(sT, query[None, :], key, mask_base, mask_q, mask_k, queries, keys, MASK, CAUSAL)
+            slope = 1.0
+            if CAP:
+                sT, slope = capped(sT, cap)
+            sT, allowed = masked_scores(
+                sT, query[None, :], key, mask_base, mask_q, mask_k, queries, keys, window, MASK, CAUSAL, WINDOW
+            )
             dpT = tl.dot(v, tl.trans(do), input_precision=PRECISION)
             pT, dsT = _weights_and_gradient(sT, dpT, lse, row_term, allowed)
+            if CAP:
+                dsT = tl.where(allowed, dsT * slope, 0.0)
             dv = masked_dot(pT, allowed, do, dv, PRECISION)
             dk = masked_dot(dsT, allowed, q, dk, PRECISION)
     row = b_kv_h * keys + key
@@ -160,6 +176,8 @@ def _query_kernel(
     dq_ptr: tl.tensor,
     ds_ptr: tl.tensor,
     scale: tl.tensor,
+    cap: tl.tensor,
+    window: tl.tensor,
     heads: tl.tensor,
     group: tl.tensor,
     queries: tl.tensor,
@@ -189,6 +207,8 @@ def _query_kernel(
     STORE_DS: tl.constexpr,
     MASK: tl.constexpr,
     CAUSAL: tl.constexpr,
+    CAP: tl.constexpr,
+    WINDOW: tl.constexpr,
     PRECISION: tl.constexpr,
     BLOCK_Q: tl.constexpr,
     BLOCK_K: tl.constexpr,
@@ -213,20 +233,30 @@ def _query_kernel(
     lse = tl.load(lse_ptr + row, mask=query < queries, other=0.0)
     row_term = tl.load(row_term_ptr + row, mask=query < queries, other=0.0)
     dq = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
+    begin = 0
     end = keys
     if CAUSAL:
         end = tl.minimum(keys, (block + 1) * BLOCK_Q)
-    for start in range(0, end, BLOCK_K):
+    if WINDOW:
+        begin = tl.maximum(0, block * BLOCK_Q + 1 - window) // BLOCK_K * BLOCK_K
+    for start in range(begin, end, BLOCK_K):
         key = start + tl.arange(0, BLOCK_K).to(tl.int64)
         k = load_tile(k_base, key[:, None], d, k_s, k_d, keys, head_dim)
         v = load_tile(v_base, key[:, None], d_value, v_s, v_d, keys, value_dim)
         s = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
-        s, allowed = masked_scores(s, query, key[None, :], mask_base, mask_q, mask_k, queries, keys, MASK, CAUSAL)
+        slope = 1.0
+        if CAP:
+            s, slope = capped(s, cap)
+        s, allowed = masked_scores(
+            s, query, key[None, :], mask_base, mask_q, mask_k, queries, keys, window, MASK, CAUSAL, WINDOW
+        )
         dp = tl.dot(do, tl.trans(v), input_precision=PRECISION)
         _, ds = _weights_and_gradient(s, dp, lse, row_term, allowed)
-        dq = masked_dot(ds, allowed, k, dq, PRECISION)
         if STORE_DS:
             tl.store(ds_ptr + row * keys + key[None, :], ds, mask=allowed)
+        if CAP:
+            ds = tl.where(allowed, ds * slope, 0.0)
+        dq = masked_dot(ds, allowed, k, dq, PRECISION)
     dq = (dq * scale).to(dq_ptr.dtype.element_ty)
     tl.store(dq_ptr + row * head_dim + d, dq, mask=(query < queries) & (d < head_dim))
 
@@ -242,6 +272,8 @@ def attention_backward(
     lse: torch.Tensor,
     is_causal: bool,
     scale: float,
+    softcap: float,
+    window: int,
     mask_gradient: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """The gradients of query, key, value and mask; that of the mask is empty unless `mask_gradient`.
@@ -259,12 +291,14 @@ def attention_backward(
         row_term = torch.empty_like(lse)
         blocks = attention_blocks(D, Dv, query.dtype)
         query_programs, key_programs = -(-Sq // blocks.queries) * B * Hq, -(-Sk // blocks.keys) * B * Hkv
-        sizes = (scale, Hq, Hq // Hkv, Sq, Sk, D, Dv)
+        sizes = (scale, softcap, window, Hq, Hq // Hkv, Sq, Sk, D, Dv)
         strides = (*query.stride(), *key.stride(), *value.stride(), *mask_strides, *d_output.stride())
         inputs = (query, key, value, mask_data, d_output, lse, row_term)
         constants: dict[str, Any] = {
             "MASK": mask_kind,
             "CAUSAL": is_causal,
+            "CAP": softcap > 0,
+            "WINDOW": window > 0,
             "PRECISION": precision(query.dtype),
             **blocks.constants(),
         }

@@ -89,6 +89,24 @@ def load_tile(
 
 
 @jit
+def capped(s: tl.tensor, cap: tl.tensor) -> Any:
+    """cap·tanh(s/cap), and its derivative.
+
+    With e = exp(−2|u|), tanh|u| is (1 − e)/(1 + e), and its series where 1 − e would cancel; 1 − tanh² is 4e/(1 + e)².
+    """
+    u = s / cap
+    a = tl.abs(u)
+    e = tl.exp(-2.0 * a)
+    far = (1.0 - e) / (1.0 + e)
+    square = u * u
+    tail = 2.0 / 15.0 + square * (-17.0 / 315.0 + square * (62.0 / 2835.0))
+    near = a * (1.0 + square * (-1.0 / 3.0 + square * tail))
+    size = tl.where(a < 0.25, near, far)
+    slope = 4.0 * e / ((1.0 + e) * (1.0 + e))
+    return cap * tl.where(u < 0, -size, size), slope
+
+
+@jit
 def masked_scores(
     s: tl.tensor,
     query: tl.tensor,
@@ -98,8 +116,10 @@ def masked_scores(
     mask_key_stride: tl.tensor,
     queries: tl.tensor,
     keys: tl.tensor,
+    window: tl.tensor,
     MASK: tl.constexpr,
     CAUSAL: tl.constexpr,
+    WINDOW: tl.constexpr,
 ) -> Any:
     """Scores with the mask applied, -inf where a key is not seen, and where it is.
 
@@ -109,6 +129,8 @@ def masked_scores(
     allowed = (query < queries) & (key < keys)
     if CAUSAL:
         allowed = allowed & (key <= query)
+    if WINDOW:
+        allowed = allowed & (key > query - window)
     if MASK == 1:
         entry = tl.load(mask_base + query * mask_query_stride + key * mask_key_stride, mask=allowed, other=0)
         allowed = allowed & (entry != 0)

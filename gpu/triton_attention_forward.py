@@ -8,6 +8,7 @@ import torch
 
 from .triton_attention_common import (
     attention_blocks,
+    capped,
     load_tile,
     mask_arguments,
     masked_dot,
@@ -26,6 +27,8 @@ def _forward_kernel(
     o_ptr: tl.tensor,
     lse_ptr: tl.tensor,
     scale: tl.tensor,
+    cap: tl.tensor,
+    window: tl.tensor,
     heads: tl.tensor,
     group: tl.tensor,
     queries: tl.tensor,
@@ -50,6 +53,8 @@ def _forward_kernel(
     mask_k: tl.tensor,
     MASK: tl.constexpr,
     CAUSAL: tl.constexpr,
+    CAP: tl.constexpr,
+    WINDOW: tl.constexpr,
     PRECISION: tl.constexpr,
     BLOCK_Q: tl.constexpr,
     BLOCK_K: tl.constexpr,
@@ -73,14 +78,22 @@ def _forward_kernel(
     maximum = tl.full([BLOCK_Q], -float("inf"), tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
     output = tl.zeros([BLOCK_Q, BLOCK_V], tl.float32)
+    begin = 0
     end = keys
     if CAUSAL:
         end = tl.minimum(keys, (block + 1) * BLOCK_Q)
-    for start in range(0, end, BLOCK_K):
+    if WINDOW:
+        # Keys before the window of the first query of the block are seen by none of it.
+        begin = tl.maximum(0, block * BLOCK_Q + 1 - window) // BLOCK_K * BLOCK_K
+    for start in range(begin, end, BLOCK_K):
         key = start + tl.arange(0, BLOCK_K).to(tl.int64)
         kT = load_tile(k_base, d[:, None], key[None, :], k_d, k_s, head_dim, keys)
         s = tl.dot(q, kT, input_precision=PRECISION) * scale
-        s, allowed = masked_scores(s, query, key[None, :], mask_base, mask_q, mask_k, queries, keys, MASK, CAUSAL)
+        if CAP:
+            s, _ = capped(s, cap)
+        s, allowed = masked_scores(
+            s, query, key[None, :], mask_base, mask_q, mask_k, queries, keys, window, MASK, CAUSAL, WINDOW
+        )
         # NaN scores are left to the normaliser: how a maximum treats them differs between Triton versions.
         new_maximum = tl.maximum(maximum, tl.max(tl.where(s == s, s, -float("inf")), axis=1))
         # While a query has seen no key, its maximum is replaced by 0: -inf - (-inf) would be NaN.
@@ -110,6 +123,8 @@ def attention_forward(
     mask: torch.Tensor | None,
     is_causal: bool,
     scale: float,
+    softcap: float,
+    window: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Output (B, Hq, Sq, Dv) and float32 lse (B, Hq, Sq) of an `AttentionProblem`, both contiguous."""
     check_tensors(query, key, value, mask)
@@ -130,6 +145,8 @@ def attention_forward(
             output,
             lse,
             scale,
+            softcap,
+            window,
             Hq,
             Hq // Hkv,
             Sq,
@@ -142,6 +159,8 @@ def attention_forward(
             *mask_strides,
             MASK=mask_kind,
             CAUSAL=is_causal,
+            CAP=softcap > 0,
+            WINDOW=window > 0,
             PRECISION=precision(query.dtype),
             **blocks.constants(),
         )

@@ -351,9 +351,10 @@ def test_operators_meet_pytorchs_contract(name: str) -> None:
     operator = getattr(torch.ops.lemmata, name).default
     q, k, v, _, _ = (x.requires_grad_() for x in tensors((2, 4, 2, 3, 5, 8, 4), torch.float32))
     mask = normal(1, 4, 3, 1, seed=5).float().requires_grad_()
-    torch.library.opcheck(operator, (q, k, v, None, True, 0.5))
-    torch.library.opcheck(operator, (q, k, v, mask, False, 0.5))
-    torch.library.opcheck(operator, (q, k, v, mask.detach() > 0, False, 0.5))
+    torch.library.opcheck(operator, (q, k, v, None, True, 0.5, 0.0, 0))
+    torch.library.opcheck(operator, (q, k, v, None, True, 0.5, 2.0, 2))
+    torch.library.opcheck(operator, (q, k, v, mask, False, 0.5, 0.0, 0))
+    torch.library.opcheck(operator, (q, k, v, mask.detach() > 0, False, 0.5, 0.0, 0))
 
 
 @pytest.mark.parametrize(
