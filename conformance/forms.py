@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
 
+from ..derivations.calculus.call import Call
 from ..derivations.calculus.expr import Dim, Expr, Max, Size, Sum, Tensor, tensors, walk
 from ..derivations.calculus.operation import Input, Operation
 from ..derivations.calculus.program import Def, Program
@@ -227,14 +228,27 @@ def _never_empty(op: Operation, program: Program) -> Iterator[Dim]:
                 yield node.dim
 
 
+def _steps(op: Operation) -> list[tuple[set[Tensor], set[Tensor]]]:
+    """What each definition makes, and of what; layers, which have no program of their own, by the call that they are."""
+    calls = () if op.composition is None else [step for step in op.composition.steps if isinstance(step, Call)]
+    if op.composition is None or not any(call.carry for call in calls):
+        return [({step.tensor}, set(tensors(step.value))) for step in op.program.steps]
+    return [
+        (set(step.made), {entry.tensor for entry in step.arguments.values()})
+        if isinstance(step, Call)
+        else ({step.tensor}, set(tensors(step.value)))
+        for step in op.composition.steps
+    ]
+
+
 def _reaches(op: Operation, outputs: Mapping[str, Axes]) -> dict[str, frozenset[str]]:
     of_pair = _paired(op)
     found: dict[str, set[str]] = {name: set() for name in outputs}
     for output in op.program.outputs:
         needed: set[Tensor] = {output}
-        for step in reversed(op.program.steps):
-            if step.tensor in needed:
-                needed |= set(tensors(step.value))
+        for made, read in reversed(_steps(op)):
+            if needed & made:
+                needed |= read
         names = {of_pair.get(t.name, t.name) for t in op.arguments if t in needed}
         found[of_pair.get(output.name, output.name)] |= names
     return {name: frozenset(names) for name, names in found.items()}

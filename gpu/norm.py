@@ -11,7 +11,7 @@ the cotangent of s itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -106,6 +106,83 @@ _ADD_NORM = differentiable(
 )
 
 
+# Triton kernels ------------------------------------------------------------------------------------------------------
+
+
+def _triton_forward(
+    x: torch.Tensor,
+    r: torch.Tensor | None,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    eps: float,
+    centred: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    from .triton_norm_forward import norm_forward
+
+    return norm_forward(x, r, weight, bias, eps, centred)
+
+
+def _triton_backward(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    from .triton_norm_backward import norm_backward
+
+    return norm_backward(*arguments)
+
+
+_TRITON_BACKWARD: Any = torch.library.custom_op(
+    "lemmata::triton_norm_backward",
+    _triton_backward,
+    mutates_args=(),
+    schema="(Tensor dy, Tensor? ds, Tensor x, Tensor? r, Tensor? weight, float eps, bool centred, bool needs_dx, "
+    "bool needs_dweight, bool needs_dbias) -> (Tensor, Tensor, Tensor)",
+)
+
+
+@_TRITON_BACKWARD.register_fake  # type: ignore[untyped-decorator]  # the operator has no type
+def _(
+    dy: torch.Tensor,
+    ds: torch.Tensor | None,
+    x: torch.Tensor,
+    r: torch.Tensor | None,
+    weight: torch.Tensor | None,
+    eps: float,
+    centred: bool,
+    *needed: bool,
+) -> tuple[torch.Tensor, ...]:
+    shapes = (x.shape, x.shape[-1:], x.shape[-1:])
+    return tuple(x.new_empty(shape if wanted else (0,)) for shape, wanted in zip(shapes, needed, strict=True))
+
+
+def _triton_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    ds, dy = cotangents
+    x, r, weight, _, eps, centred = arguments
+    reached = (needed[0] or needed[1], *needed[2:4])
+    if torch.is_grad_enabled():  # to be differentiated again
+        wide, other, scale, direct, down = computed_in(x, r, weight, ds, dy)
+        s = wide if other is None else wide + other
+        found = [None if t is None else t.to(x.dtype) for t in _gradients(down, s, scale, eps, centred, reached)]
+        if found[0] is not None and r is not None:
+            found[0] = found[0] + direct.to(x.dtype)
+    else:
+        direct = None if r is None else ds
+        each = _TRITON_BACKWARD(dy, direct, x, r, weight, eps, centred, *reached)
+        found = [t if wanted else None for t, wanted in zip(each, reached, strict=True)]
+    dx, dweight, dbias = found
+    return dx if needed[0] else None, dx if needed[1] else None, dweight, dbias, None, None
+
+
+_TRITON_NORM = differentiable(
+    "triton_norm",
+    "(Tensor x, Tensor? r, Tensor? weight, Tensor? bias, float eps, bool centred) -> (Tensor, Tensor)",
+    _triton_forward,
+    lambda x, r, weight, bias, eps, centred: (x.new_empty(0) if r is None else new_like(x), new_like(x)),
+    _triton_gradient,
+)
+
+# Functions -----------------------------------------------------------------------------------------------------------
+
+
 def _check(function: str, x: torch.Tensor, shape: tuple[int, ...], *parameters: torch.Tensor | None) -> None:
     check_floating(function, x, *parameters)
     if not shape or tuple(x.shape[-len(shape) :]) != shape:
@@ -120,23 +197,73 @@ def _rows(x: torch.Tensor, normalized_shape: tuple[int, ...]) -> torch.Tensor:
     return x.flatten(-len(normalized_shape)) if len(normalized_shape) > 1 else x
 
 
-def _over(
+def _eager(
     x: torch.Tensor,
-    normalized_shape: Sequence[int],
+    r: torch.Tensor | None,
     weight: torch.Tensor | None,
     bias: torch.Tensor | None,
     eps: float,
     centred: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sum of x and r, which stands for nothing without r, and its norm over the last axis."""
+    wide, other, scale, shift = computed_in(x, r, weight, bias)
+    if other is None:
+        return x, _NORM(wide, scale, shift, eps, centred).to(x.dtype)
+    s, y = _ADD_NORM(wide, other, scale, shift, eps, centred)
+    return s.to(x.dtype), y.to(x.dtype)
+
+
+def _triton(
+    x: torch.Tensor,
+    r: torch.Tensor | None,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    eps: float,
+    centred: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    s, y = _TRITON_NORM(x, r, weight, bias, eps, centred)
+    return s, y
+
+
+_Norm = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+
+
+def _over(
+    function: str,
+    norm: _Norm,
+    x: torch.Tensor,
+    normalized_shape: Sequence[int],
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    eps: float | None,
+    centred: bool,
 ) -> torch.Tensor:
-    wide, scale, shift = computed_in(x, weight, bias)
+    interpret_without_cuda()
     shape = tuple(normalized_shape)
-    flat = None if scale is None else scale.flatten(), None if shift is None else shift.flatten()
-    y: torch.Tensor = _NORM(_rows(wide, shape), *flat, eps, centred)
-    return y.reshape(x.shape).to(x.dtype)
+    _check(function, x, shape, weight, bias)
+    if eps is None:
+        eps = torch.finfo(torch.promote_types(x.dtype, torch.float32)).eps
+    flat = None if weight is None else weight.flatten(), None if bias is None else bias.flatten()
+    _, y = norm(_rows(x, shape), None, *flat, eps, centred)
+    return y.reshape(x.shape)
 
 
-def _epsilon(eps: float | None, dtype: torch.dtype) -> float:
-    return torch.finfo(torch.promote_types(dtype, torch.float32)).eps if eps is None else eps
+def _added(
+    function: str,
+    norm: _Norm,
+    x: torch.Tensor,
+    r: torch.Tensor,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    eps: float,
+    centred: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    interpret_without_cuda()
+    check_floating(function, x, r)
+    if x.shape != r.shape:
+        raise ValueError(f"{function} got x of {tuple(x.shape)} and r of {tuple(r.shape)}: they are one shape")
+    _check(function, x, tuple(x.shape[-1:]), weight, bias)
+    return norm(x, r, weight, bias, eps, centred)
 
 
 def layer_norm(
@@ -161,9 +288,7 @@ def layer_norm(
         TypeError: a dtype is not supported, or two differ.
         ValueError: `normalized_shape` is not how the shape of `input` ends, or not the shape of a parameter.
     """
-    interpret_without_cuda()
-    _check("layer_norm", input, tuple(normalized_shape), weight, bias)
-    return _over(input, normalized_shape, weight, bias, eps, True)
+    return _over("layer_norm", _eager, input, normalized_shape, weight, bias, eps, True)
 
 
 def rms_norm(
@@ -177,27 +302,7 @@ def rms_norm(
     Arguments, result and errors are those of `layer_norm`; without `eps` it is the machine epsilon of what the mean is
     computed in.
     """
-    interpret_without_cuda()
-    _check("rms_norm", input, tuple(normalized_shape), weight)
-    return _over(input, normalized_shape, weight, None, _epsilon(eps, input.dtype), False)
-
-
-def _add(
-    function: str,
-    x: torch.Tensor,
-    r: torch.Tensor,
-    weight: torch.Tensor | None,
-    bias: torch.Tensor | None,
-    eps: float,
-    centred: bool,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    interpret_without_cuda()
-    check_floating(function, x, r)
-    if x.shape != r.shape:
-        raise ValueError(f"{function} got x of {tuple(x.shape)} and r of {tuple(r.shape)}: they are one shape")
-    _check(function, x, tuple(x.shape[-1:]), weight, bias)
-    s, y = _ADD_NORM(*computed_in(x, r, weight, bias), eps, centred)
-    return s.to(x.dtype), y.to(x.dtype)
+    return _over("rms_norm", _eager, input, normalized_shape, weight, None, eps, False)
 
 
 def add_layer_norm(
@@ -222,7 +327,7 @@ def add_layer_norm(
         TypeError: a dtype is not supported, or two differ.
         ValueError: shapes do not fit.
     """
-    return _add("add_layer_norm", x, r, weight, bias, eps, True)
+    return _added("add_layer_norm", _eager, x, r, weight, bias, eps, True)
 
 
 def add_rms_norm(
@@ -232,4 +337,52 @@ def add_rms_norm(
 
     Arguments, results and errors are those of `add_layer_norm`.
     """
-    return _add("add_rms_norm", x, r, weight, None, eps, False)
+    return _added("add_rms_norm", _eager, x, r, weight, None, eps, False)
+
+
+def triton_layer_norm(
+    input: torch.Tensor,
+    normalized_shape: Sequence[int],
+    weight: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    eps: float = 1e-5,
+) -> torch.Tensor:
+    """`layer_norm` by fused Triton kernels, forward and backward; nothing but the arguments is kept.
+
+    Without a CUDA device the kernels run in Triton's interpreter.
+
+    Raises:
+        TypeError, ValueError: as `layer_norm`.
+        RuntimeError: `input` is on the CPU and Triton was imported without TRITON_INTERPRET=1.
+        NotImplementedError: bfloat16 in Triton's interpreter, which computes it wrongly.
+    """
+    return _over("triton_layer_norm", _triton, input, normalized_shape, weight, bias, eps, True)
+
+
+def triton_rms_norm(
+    input: torch.Tensor,
+    normalized_shape: Sequence[int],
+    weight: torch.Tensor | None = None,
+    eps: float | None = None,
+) -> torch.Tensor:
+    """`rms_norm` by fused Triton kernels; errors are those of `triton_layer_norm`."""
+    return _over("triton_rms_norm", _triton, input, normalized_shape, weight, None, eps, False)
+
+
+def triton_add_layer_norm(
+    x: torch.Tensor,
+    r: torch.Tensor,
+    *,
+    weight: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    eps: float = 1e-5,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`add_layer_norm` by fused Triton kernels; errors are those of `triton_layer_norm`."""
+    return _added("triton_add_layer_norm", _triton, x, r, weight, bias, eps, True)
+
+
+def triton_add_rms_norm(
+    x: torch.Tensor, r: torch.Tensor, *, weight: torch.Tensor | None = None, eps: float = 2.0**-52
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`add_rms_norm` by fused Triton kernels; errors are those of `triton_layer_norm`."""
+    return _added("triton_add_rms_norm", _triton, x, r, weight, None, eps, False)

@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "adequacy")
     asked = parser.parse_args()
     asked.results.mkdir(parents=True, exist_ok=True)
-    every = [op.name for name in TOPICS for op in topic(name).operations if op.differentiable]
+    every = _measurable()
     for name in asked.operations or every:
         place = asked.results / f"{name}.json"
         if not place.exists():
@@ -61,6 +61,11 @@ def main() -> int:
     rows = [found[name] for name in every if name in found]
     DOCUMENT.write_text(document(rows), encoding="utf-8")
     return 0 if all(row["rate"] >= PROMISED for row in rows) else 1
+
+
+def _measurable() -> list[str]:
+    """The operations that have gradients."""
+    return [op.name for name in TOPICS for op in topic(name).operations if op.differentiable]
 
 
 # The least share of the faults of an operation that its checks must catch.
@@ -82,6 +87,8 @@ def document(rows: Sequence[dict[str, Any]]) -> str:
     ]
     versions = dict.fromkeys(", ".join(f"{name} {v}" for name, v in row["versions"].items()) for row in rows)
     lines += ["", f"Versions: {'; '.join(versions)}."]
+    if missing := [name for name in _measurable() if name not in {row["operation"] for row in rows}]:
+        lines += ["", f"Not measured: {', '.join(missing)}."]
     lines += ["", "## Gaps", ""]
     lines += _survivors(rows, "gap") or ["None."]
     lines += ["", "## Equivalent", ""]

@@ -98,3 +98,10 @@ def test_another_convention_renames_leaves_out_and_fixes() -> None:
     assert form.gradients == ("weight",)
     assert form.reaches["norm"] == {"ids", "weight"}
     assert not form.arguments[-1].differentiable
+
+
+def test_outputs_reach_the_parameters_of_layers() -> None:
+    form = form_of(find_one("language_model").operations[-1])
+    assert {"w_q", "b_1", "positions", "gain"} < form.reaches["logits"]
+    assert "target" in form.reaches["mean"]
+    assert "target" not in form.reaches["logits"]
