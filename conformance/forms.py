@@ -229,7 +229,7 @@ def _never_empty(op: Operation, program: Program) -> Iterator[Dim]:
 
 
 def _steps(op: Operation) -> list[tuple[set[Tensor], set[Tensor]]]:
-    """What each definition makes, and of what; layers, which have no program of their own, by the call that they are."""
+    """What each definition makes, and of what; layers have no program of their own, and are the call that they are."""
     calls = () if op.composition is None else [step for step in op.composition.steps if isinstance(step, Call)]
     if op.composition is None or not any(call.carry for call in calls):
         return [({step.tensor}, set(tensors(step.value))) for step in op.program.steps]

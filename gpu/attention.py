@@ -11,6 +11,7 @@ import torch
 
 from . import attention_eager
 from .attention_problem import AttentionProblem, attention_problem
+from .autocast import lowered
 from .interpreter import interpret_without_cuda
 
 
@@ -85,6 +86,7 @@ def scaled_dot_product_attention_with_lse(
         keys that a query sees, -inf where it sees none. lse is float32, or float64 for float64.
     """
     interpret_without_cuda()
+    query, key, value, attn_mask = lowered(query, key, value, attn_mask)
     p = attention_problem(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
     return _restore(p, *_eager(p, *_options(is_causal, softcap, window)))
 
@@ -152,6 +154,7 @@ def triton_scaled_dot_product_attention_with_lse(
     Arguments and errors are those of `triton_scaled_dot_product_attention`.
     """
     interpret_without_cuda()
+    query, key, value, attn_mask = lowered(query, key, value, attn_mask)
     p = attention_problem(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
     return _restore(p, *_triton(p, *_options(is_causal, softcap, window)))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from .autocast import lowered
 from .interpreter import interpret_without_cuda
 from .operators import Gradients, Outputs, check_floating, differentiable
 
@@ -61,6 +62,7 @@ def linear(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None 
         ValueError: shapes do not fit.
     """
     interpret_without_cuda()
+    input, weight, bias = lowered(input, weight, bias)
     _check("linear", input, weight, bias)
     y: torch.Tensor = _LINEAR(input, weight, bias)
     return y
@@ -135,6 +137,7 @@ def qkv_projection(
         (..., d_q), (..., d_k) and (..., d_v). Errors are those of `linear`.
     """
     interpret_without_cuda()
+    x, w_q, w_k, w_v, b_q, b_k, b_v = lowered(x, w_q, w_k, w_v, b_q, b_k, b_v)
     for weight, bias in ((w_q, b_q), (w_k, b_k), (w_v, b_v)):
         _check("qkv_projection", x, weight, bias)
     q, k, v = _PROJECTION(x, w_q, w_k, w_v, b_q, b_k, b_v)

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from .autocast import raised
 from .interpreter import interpret_without_cuda
 from .linear import tied_output
 from .operators import Gradients, Outputs, check_floating, computed_in, differentiable
@@ -170,6 +171,7 @@ def cross_entropy(
         ValueError: shapes do not fit, or `reduction` or `label_smoothing` is not one of those.
     """
     interpret_without_cuda()
+    input, target, weight = raised(input, target, weight, cpu=True)
     check_floating("cross_entropy", input, weight)
     if reduction not in _REDUCTIONS:
         raise ValueError(f"reduction={reduction!r} is not one of {', '.join(_REDUCTIONS)}")
@@ -226,6 +228,7 @@ def smoothed_cross_entropy(
         ValueError: shapes do not fit.
     """
     interpret_without_cuda()
+    x, weight = raised(x, weight, cpu=True)
     check_floating("smoothed_cross_entropy", x, weight)
     return tuple(y.to(x.dtype) for y in _losses(x, target, smoothing, weight, keep, zeta))  # type: ignore[return-value]  # three
 
@@ -265,6 +268,7 @@ def linear_cross_entropy(
 
     The other arguments, results and errors are those of `smoothed_cross_entropy`.
     """
-    check_floating("linear_cross_entropy", h, w, weight)
-    logits = tied_output(*computed_in(h, w))
-    return tuple(y.to(h.dtype) for y in _losses(logits, target, 0.0, weight, keep, zeta))  # type: ignore[return-value]  # three
+    check_floating("linear_cross_entropy", h, w)
+    wanted = raised(h, cpu=True)[0].dtype
+    logits, weight = raised(tied_output(*computed_in(h, w)), weight, cpu=True)
+    return tuple(y.to(wanted) for y in _losses(logits, target, 0.0, weight, keep, zeta))  # type: ignore[return-value]  # three

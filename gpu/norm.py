@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from .autocast import raised
 from .interpreter import interpret_without_cuda
 from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, last_axes, new_like
 
@@ -239,6 +240,8 @@ def _over(
     centred: bool,
 ) -> torch.Tensor:
     interpret_without_cuda()
+    if centred:
+        x, weight, bias = raised(x, weight, bias)
     shape = tuple(normalized_shape)
     _check(function, x, shape, weight, bias)
     if eps is None:

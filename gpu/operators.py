@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import torch
 
+from .autocast import as_given
+
 Outputs = tuple[torch.Tensor, ...]
 Gradients = tuple[torch.Tensor | None, ...]
 
@@ -46,7 +48,12 @@ def differentiable(
             one: the gradient of each argument, or None.
         keeps_outputs: the gradient reads the outputs.
     """
-    operator: Operator = torch.library.custom_op(f"lemmata::{name}", forward, mutates_args=(), schema=schema)
+
+    def compute(*arguments: Any) -> Any:
+        with as_given(arguments[0].device):
+            return forward(*arguments)
+
+    operator: Operator = torch.library.custom_op(f"lemmata::{name}", compute, mutates_args=(), schema=schema)
     operator.register_fake(fake)
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -58,7 +65,8 @@ def differentiable(
     def pull_back(ctx: Any, *cotangents: torch.Tensor) -> Gradients:
         saved, count = ctx.saved_tensors, len(ctx.others)
         arguments = [other if x is None else x for x, other in zip(saved[:count], ctx.others, strict=True)]
-        return gradient(cotangents, arguments, saved[count:], ctx.needs_input_grad)
+        with as_given(cotangents[0].device):
+            return gradient(cotangents, arguments, saved[count:], ctx.needs_input_grad)
 
     operator.register_autograd(pull_back, setup_context=keep)
     return operator

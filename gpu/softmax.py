@@ -11,11 +11,14 @@ With p = softmax(x), y the output and dy its cotangent, the gradients are
     logsumexp     dx = p·dy
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from .autocast import raised
 from .interpreter import interpret_without_cuda
+from .operators import Gradients, Outputs, computed_in, differentiable, new_like
 
 _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -28,15 +31,12 @@ def _normalized_dim(x: torch.Tensor, dim: int) -> int:
 
 
 def _floating(x: torch.Tensor, dtype: torch.dtype | None, function: str) -> torch.Tensor:
+    if dtype is None and function != "logsumexp":
+        (x,) = raised(x)
     wanted = x.dtype if dtype is None else dtype
     if wanted not in _FLOATING:
         raise TypeError(f"{function} supports float16, bfloat16, float32 and float64, not {wanted}")
     return x.to(wanted)
-
-
-def _compute(x: torch.Tensor) -> torch.Tensor:
-    """`x` in the dtype its arithmetic runs in: float32 for the 16-bit dtypes."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _shift(x: torch.Tensor, dim: int) -> torch.Tensor:
@@ -45,24 +45,35 @@ def _shift(x: torch.Tensor, dim: int) -> torch.Tensor:
     return maximum.masked_fill(maximum.isinf(), 0.0)
 
 
-@torch.library.custom_op("lemmata::softmax", mutates_args=(), schema="(Tensor x, int dim) -> Tensor")
 def _softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
     if x.numel() == 0:
-        return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        return new_like(x)
     e = torch.exp(x - x.amax(dim, keepdim=True))
     return (e / e.sum(dim, keepdim=True)).contiguous()
 
 
-@torch.library.custom_op("lemmata::log_softmax", mutates_args=(), schema="(Tensor x, int dim) -> Tensor")
+def _softmax_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    (dy,), (_, dim), (p,) = cotangents, arguments, outputs
+    return p * (dy - (p * dy).sum(dim, keepdim=True)), None
+
+
 def _log_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
     if x.numel() == 0:
-        return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        return new_like(x)
     # The shift is subtracted first: x - (m + log Σ) would round away small logarithms beside a large maximum.
     shifted = x - x.amax(dim, keepdim=True)
     return (shifted - shifted.exp().sum(dim, keepdim=True).log()).contiguous()
 
 
-@torch.library.custom_op("lemmata::logsumexp", mutates_args=(), schema="(Tensor x, int dim, bool keepdim) -> Tensor")
+def _log_softmax_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    (dy,), (_, dim), (y,) = cotangents, arguments, outputs
+    return dy - y.exp() * dy.sum(dim, keepdim=True), None
+
+
 def _logsumexp(x: torch.Tensor, dim: int, keepdim: bool) -> torch.Tensor:
     if x.numel() == 0:
         shape = list(x.shape)
@@ -74,93 +85,92 @@ def _logsumexp(x: torch.Tensor, dim: int, keepdim: bool) -> torch.Tensor:
     return (y if keepdim or x.ndim == 0 else y.squeeze(dim)).contiguous()
 
 
-@_softmax.register_fake
-def _(x: torch.Tensor, dim: int) -> torch.Tensor:
-    return torch.empty_like(x, memory_format=torch.contiguous_format)
-
-
-@_log_softmax.register_fake
-def _(x: torch.Tensor, dim: int) -> torch.Tensor:
-    return torch.empty_like(x, memory_format=torch.contiguous_format)
-
-
-@_logsumexp.register_fake
-def _(x: torch.Tensor, dim: int, keepdim: bool) -> torch.Tensor:
+def _fake_logsumexp(x: torch.Tensor, dim: int, keepdim: bool) -> torch.Tensor:
     shape = list(x.shape)
     shape[dim : dim + 1] = [1] if keepdim and x.ndim else []
     return x.new_empty(shape)
 
 
-def _setup_output(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-    ctx.save_for_backward(output)
-    ctx.dim = inputs[1]
-
-
-def _softmax_gradient(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None]:
-    (p,) = ctx.saved_tensors
-    return p * (dy - (p * dy).sum(ctx.dim, keepdim=True)), None
-
-
-def _log_softmax_gradient(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None]:
-    (y,) = ctx.saved_tensors
-    return dy - y.exp() * dy.sum(ctx.dim, keepdim=True), None
-
-
-def _setup_logsumexp(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-    x, ctx.dim, keepdim = inputs
-    ctx.reduced = not keepdim and x.ndim > 0
-    ctx.save_for_backward(x, output)
-
-
-def _logsumexp_gradient(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-    x, y = ctx.saved_tensors
-    if ctx.reduced:
-        y, dy = y.unsqueeze(ctx.dim), dy.unsqueeze(ctx.dim)
+def _logsumexp_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    (dy,), (x, dim, keepdim), (y,) = cotangents, arguments, outputs
+    if not keepdim and x.ndim > 0:
+        y, dy = y.unsqueeze(dim), dy.unsqueeze(dim)
     return (x - y).exp() * dy, None, None
 
 
-_softmax.register_autograd(_softmax_gradient, setup_context=_setup_output)
-_log_softmax.register_autograd(_log_softmax_gradient, setup_context=_setup_output)
-_logsumexp.register_autograd(_logsumexp_gradient, setup_context=_setup_logsumexp)
+_SOFTMAX = differentiable(
+    "softmax",
+    "(Tensor x, int dim) -> Tensor",
+    _softmax,
+    lambda x, dim: new_like(x),
+    _softmax_gradient,
+    keeps_outputs=True,
+)
+_LOG_SOFTMAX = differentiable(
+    "log_softmax",
+    "(Tensor x, int dim) -> Tensor",
+    _log_softmax,
+    lambda x, dim: new_like(x),
+    _log_softmax_gradient,
+    keeps_outputs=True,
+)
+_LOGSUMEXP = differentiable(
+    "logsumexp",
+    "(Tensor x, int dim, bool keepdim) -> Tensor",
+    _logsumexp,
+    _fake_logsumexp,
+    _logsumexp_gradient,
+    keeps_outputs=True,
+)
 
 
-@torch.library.custom_op("lemmata::triton_softmax", mutates_args=(), schema="(Tensor x, int dim) -> Tensor")
-def _triton_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
-    from . import triton_softmax as kernels
+# Triton kernels ------------------------------------------------------------------------------------------------------
 
-    return kernels.softmax_forward(x, dim)
+
+def _triton_forward(x: torch.Tensor, dim: int) -> torch.Tensor:
+    from .triton_softmax import softmax_forward
+
+    return softmax_forward(x, dim)
 
 
 @torch.library.custom_op(
     "lemmata::triton_softmax_backward", mutates_args=(), schema="(Tensor dy, Tensor x, int dim) -> Tensor"
 )
-def _triton_softmax_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
-    from . import triton_softmax as kernels
+def _triton_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
+    from .triton_softmax import softmax_backward
 
-    return kernels.softmax_backward(dy, x, dim)
-
-
-@_triton_softmax.register_fake
-def _(x: torch.Tensor, dim: int) -> torch.Tensor:
-    return torch.empty_like(x, memory_format=torch.contiguous_format)
+    return softmax_backward(dy, x, dim)
 
 
-@_triton_softmax_backward.register_fake
+@_triton_backward.register_fake
 def _(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
-    return torch.empty_like(x, memory_format=torch.contiguous_format)
+    return new_like(x)
 
 
-def _setup_input(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-    x, ctx.dim = inputs
-    ctx.save_for_backward(x)
+def _triton_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    (dy,), (x, dim) = cotangents, arguments
+    if not torch.is_grad_enabled():
+        return _triton_backward(dy, x, dim), None
+    # To be differentiated again: in PyTorch operations.
+    wide, down = computed_in(x, dy)
+    e = torch.exp(wide - wide.detach().amax(dim, keepdim=True)) if x.numel() else wide
+    dx, _ = _softmax_gradient((down,), (wide, dim), (e / e.sum(dim, keepdim=True),), needed)
+    return None if dx is None else dx.to(x.dtype), None
 
 
-def _triton_softmax_gradient(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None]:
-    (x,) = ctx.saved_tensors
-    return _triton_softmax_backward(dy, x, ctx.dim), None
+_TRITON_SOFTMAX = differentiable(
+    "triton_softmax",
+    "(Tensor x, int dim) -> Tensor",
+    _triton_forward,
+    lambda x, dim: new_like(x),
+    _triton_gradient,
+)
 
-
-_triton_softmax.register_autograd(_triton_softmax_gradient, setup_context=_setup_input)
+# Functions -----------------------------------------------------------------------------------------------------------
 
 
 def softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
@@ -181,7 +191,7 @@ def softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> 
     interpret_without_cuda()
     dim = _normalized_dim(input, dim)
     x = _floating(input, dtype, "softmax")
-    y: torch.Tensor = _softmax(_compute(x), dim)
+    y: torch.Tensor = _SOFTMAX(*computed_in(x), dim)
     return y.to(x.dtype)
 
 
@@ -193,7 +203,7 @@ def log_softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = None)
     interpret_without_cuda()
     dim = _normalized_dim(input, dim)
     x = _floating(input, dtype, "log_softmax")
-    y: torch.Tensor = _log_softmax(_compute(x), dim)
+    y: torch.Tensor = _LOG_SOFTMAX(*computed_in(x), dim)
     return y.to(x.dtype)
 
 
@@ -217,7 +227,7 @@ def logsumexp(input: torch.Tensor, dim: int, keepdim: bool = False) -> torch.Ten
     dim = _normalized_dim(input, dim)
     exact = not input.dtype.is_floating_point and not input.dtype.is_complex
     x = _floating(input, torch.get_default_dtype() if exact else None, "logsumexp")
-    y: torch.Tensor = _logsumexp(_compute(x), dim, keepdim)
+    y: torch.Tensor = _LOGSUMEXP(*computed_in(x), dim, keepdim)
     return y.to(x.dtype)
 
 
@@ -238,5 +248,5 @@ def triton_softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = No
     """
     interpret_without_cuda()
     dim = _normalized_dim(input, dim)
-    y: torch.Tensor = _triton_softmax(_floating(input, dtype, "triton_softmax"), dim)
+    y: torch.Tensor = _TRITON_SOFTMAX(_floating(input, dtype, "triton_softmax"), dim)
     return y

@@ -10,16 +10,18 @@ from lemmata.tests.matrix.rows import EXAMPLES, Why
 _ADAPTERS = "lemmata.tests.matrix"
 _GITHUB = "https://github.com"
 
-_LAST_CASE = Why(
-    "our error",
-    "Every case that was run passed. The last one is never drawn: a search for one more case begins with the simplest "
-    "one, which this target refuses, and ends there; so it draws the same refused case until it gives up.",
+_RATE_BELOW = Why(
+    "the format",
+    "With `differentiable=True` the root of the second moment is divided by the learning rate before it divides the "
+    "first moment. For v = 100, lr = 2⁻¹⁰, t = 10 that is 6.7·10⁴, infinite in float16, and the step is 0: the "
+    "parameter stays where it is. Without `differentiable` the same call moves it by −1.50·10⁻⁵, as in float64. The "
+    "derivative divides by the square of that number, and is 0 or a quarter off long before.",
 )
-_NONE_FOR_ZERO = Why(
-    "our error",
-    "Without weight decay neither velocity nor moments depend on the parameters, whose gradient is exactly 0, and "
-    "autograd gives None for it. Whether an output reaches an input is read off the program, in which the decay is a "
-    "symbol, and not off the call, in which it is absent or 0.",
+_DONATED = Why(
+    "their convention",
+    "A compiled backward pass reuses the memory of what was saved for it, and refuses a second pass over the same "
+    "graph (`retain_graph=True`); with `torch._functorch.config.donated_buffer = False` it would not.",
+    f"{_GITHUB}/pytorch/pytorch/pull/130580",
 )
 _FLOAT32_SOFTMAX = Why(
     "their convention",
@@ -48,8 +50,6 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
                 "to an infinite score is NaN, where the masked key should not count.",
             ),
         ),
-        f"{_ADAPTERS}.torch_adapters:sgd": (_NONE_FOR_ZERO, _LAST_CASE),
-        f"{_ADAPTERS}.torch_adapters:sgd_with_decay": (_LAST_CASE,),
         f"{_ADAPTERS}.torch_adapters:nesterov_sgd": (
             Why(
                 "their defect",
@@ -59,18 +59,11 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
                 f"{_GITHUB}/pytorch/pytorch/pull/45597",
             ),
         ),
-        f"{_ADAPTERS}.torch_adapters:nesterov_sgd_after_the_first": (_LAST_CASE,),
-        f"{_ADAPTERS}.torch_adapters:adam": (_NONE_FOR_ZERO,),
-        f"{_ADAPTERS}.torch_adapters:adam_with_decay": (
-            Why(
-                "the format",
-                "With `differentiable=True` the root of the second moment is divided by the learning rate before it "
-                "divides the first moment. For v = 100, lr = 2⁻¹⁰, t = 10 that is 6.7·10⁴, infinite in float16, and "
-                "the step is 0: the parameter stays where it is. Without `differentiable` the same call moves it by "
-                "−1.50·10⁻⁵, as in float64.",
-            ),
-            _LAST_CASE,
-        ),
+        f"{_ADAPTERS}.torch_adapters:adam": (_RATE_BELOW,),
+        f"{_ADAPTERS}.torch_adapters:adam_with_decay": (_RATE_BELOW,),
+        f"{_ADAPTERS}.torch_adapters:adamw": (_RATE_BELOW,),
+        f"{_ADAPTERS}.torch_adapters:compiled_layer_norm": (_DONATED,),
+        f"{_ADAPTERS}.torch_adapters:compiled_cross_entropy": (_DONATED,),
         f"{_ADAPTERS}.torch_adapters:fused_adam": (
             Why(
                 "their defect",
@@ -88,17 +81,6 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
                 "instead of 0. `jax_softmax_custom_jvp`, off by default, avoids it. Sums of the gradient are added up "
                 "in bfloat16, too.",
                 f"{_GITHUB}/jax-ml/jax/issues/40344",
-            ),
-            Why(
-                "our error",
-                "The values in half precision: x − max x is rounded to the dtype before it is exponentiated. Emulated "
-                "step by step in NumPy this gives the very bits that JAX returns. It is an order of evaluation in "
-                "which every intermediate is rounded, and the profile `eager` of softmax does not allow for it.",
-            ),
-            Why(
-                "our error",
-                "float64: a probability of 2.6·10⁻³²⁰ is 0, as XLA flushes subnormal numbers on the CPU (its exp(−735) "
-                "is 0, in NumPy 6·10⁻³²⁰). The bound allows for that in float32 and not in float64.",
             ),
         ),
         f"{_ADAPTERS}.jax_adapters:log_softmax": (
@@ -164,27 +146,20 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
                 f"{_GITHUB}/microsoft/onnxruntime/issues/18967",
             ),
         ),
+        f"{_ADAPTERS}.onnxruntime_adapters:attention": (
+            Why(
+                "their defect",
+                "float16: `is_causal` adds −65504, the lowest number, to the scores of later keys instead of "
+                "replacing them. For the query 240, the keys −240 and 240 and the values −1 and −2 (head dimension 2, "
+                "the second feature 0) the first token, which may see the first key alone, gets −2, the value of the "
+                "second; for 200 it gets −1, and in float32 for both.",
+            ),
+        ),
         f"{_ADAPTERS}.transformers_adapters:rms_norm": (
             Why("their convention", _FLOAT32_NORM, f"{_GITHUB}/huggingface/transformers/issues/24519"),
         ),
         f"{_ADAPTERS}.transformers_adapters:llama_attention": (_FLOAT32_SOFTMAX,),
-        f"{_ADAPTERS}.transformers_adapters:gpt2_attention": (
-            _SCALE_LAST,
-            Why(
-                "our error",
-                "The gradient of the keys in float16: scale·dS, here 4.0·10⁻⁸, is stored before it meets the queries "
-                "and falls to 0 below the subnormal numbers; P, dP, dS and scale·dS rounded one after the other in "
-                "NumPy give the 0 that is returned. `eager` stores dS, but not scale·dS.",
-            ),
-        ),
-        f"{_ADAPTERS}.transformers_adapters:pre_norm_block": (
-            Why(
-                "our error",
-                "Nothing failed. In bfloat16 99% of the gradient's elements have no finite bound, and no case of the "
-                "law has one: the bound of a whole block says next to nothing in half precision, and about 60% of the "
-                "gradient in float32 has none either.",
-            ),
-        ),
+        f"{_ADAPTERS}.transformers_adapters:gpt2_attention": (_SCALE_LAST,),
         f"{_ADAPTERS}.keras_adapters:layer_norm": (
             Why("their convention", _FLOAT32_NORM, f"{_GITHUB}/keras-team/keras/pull/20257"),
         ),
@@ -201,7 +176,6 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
                 "float32: what is passed is the angle itself, which `RotaryEmbedding` makes in float32. Far out its "
                 "rounding is a phase: at the position 1048577 the angle is off by 0.027 radians.",
             ),
-            _LAST_CASE,
         ),
         f"{_ADAPTERS}.other_adapters:x_transformers_attention": (
             Why("their convention", "float64: the softmax is called with `dtype=torch.float32`."),

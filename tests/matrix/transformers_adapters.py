@@ -69,6 +69,7 @@ def feed_forward(x: Tensor, w_1: Tensor, b_1: Tensor, w_2: Tensor, b_2: Tensor) 
     """`GPT2MLP` with the exact GELU, whose weights are stored the other way round."""
     from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 
+    refuse(not x.numel() or not w_1.shape[0], "its layers view their input as rows, whose number (-1) nothing tells")
     module = GPT2MLP(w_1.shape[0], _gpt2(x.shape[-1])).to(x.dtype)
     weights = {"c_fc.weight": w_1.mT, "c_fc.bias": b_1, "c_proj.weight": w_2.mT, "c_proj.bias": b_2}
     # Its layers view their input as rows.
