@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 MATRIX := build/matrix-venv
 
-.PHONY: demo test lint types soak matrix bench clean
+.PHONY: demo test lint types gpu soak matrix bench clean
 
 demo: $(READY)
 	$(BIN)/lemmata conform attention torch.nn.functional:scaled_dot_product_attention
@@ -17,6 +17,11 @@ test: $(READY) lint types
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+# What only a CUDA device can show; NOT RUN, line by line, where there is none.
+gpu: $(READY)
+	$(BIN)/python -m pytest -q -rs -m cuda tests/gpu
+	$(BIN)/python examples/train_tiny.py
 
 # Hours: correct implementations at the default number of cases in every dtype, for false alarms; and runs that are killed.
 soak: $(READY)

@@ -1,5 +1,21 @@
-"""Attention and softmax for PyTorch: eager operators with derived gradients, and fused Triton kernels.
+"""The operations of a transformer for PyTorch: operators with derived gradients, and fused Triton kernels.
 
-Importing this package imports neither PyTorch nor Triton; `lemmata.gpu.softmax` and
-`lemmata.gpu.attention` import PyTorch, and Triton only when a `triton_` function first runs.
+    softmax      softmax, log-softmax, log-sum-exp                 triton_softmax
+    attention    scaled dot products, softcap, window, LSE         triton_scaled_dot_product_attention (and _with_lse)
+    positional   rope, sinusoidal, alibi, geometric frequencies
+    embedding    the lookup
+    linear       linear, tied output, Q/K/V projections
+    multihead    multi-head attention
+    activation   relu, silu, gelu, swiglu, geglu
+    feedforward  two layers, and the gated form
+    norm         layer and root-mean-square norm, after a sum too  triton_layer_norm, …, triton_add_rms_norm
+    loss         cross-entropy in all its forms                    triton_cross_entropy, triton_smoothed_cross_entropy
+    block        pre- and post-norm blocks
+    model        a decoder-only language model with its loss
+    optimizer    SGD, Nesterov, Adam, AdamW, clipping
+
+An operator is `torch.ops.lemmata.NAME`; it compiles without graph breaks, is autocast as the PyTorch operation that it
+stands for, and its gradients can be differentiated. Compositions (multi-head attention, feed-forward networks, blocks,
+the model) are functions of operators. Importing this package imports neither PyTorch nor Triton; its modules import
+PyTorch, and Triton only when a `triton_` function first runs.
 """

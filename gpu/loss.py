@@ -16,7 +16,7 @@ Rows that do not count have a loss and a gradient of 0, whatever their logits ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ import torch
 from .autocast import raised
 from .interpreter import interpret_without_cuda
 from .linear import tied_output
-from .operators import Gradients, Outputs, check_floating, computed_in, differentiable
+from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, new_like
 
 IGNORED = -100
 _REDUCTIONS = ("mean", "sum", "none")
@@ -120,6 +120,84 @@ _DISTRIBUTIONS = differentiable(
 )
 
 
+# Triton kernels ------------------------------------------------------------------------------------------------------
+
+
+def _triton_forward(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    from .triton_loss import cross_entropy_forward
+
+    return cross_entropy_forward(*arguments)
+
+
+def _triton_backward(*arguments: Any) -> torch.Tensor:
+    from .triton_loss import cross_entropy_backward
+
+    return cross_entropy_backward(*arguments)
+
+
+_TRITON_BACKWARD: Any = torch.library.custom_op(
+    "lemmata::triton_cross_entropy_backward",
+    _triton_backward,
+    mutates_args=(),
+    schema="(Tensor dloss, Tensor x, Tensor target, Tensor? keep, Tensor? weight, Tensor shift, Tensor log_z, "
+    "float smoothing, float zeta) -> Tensor",
+)
+_TRITON_BACKWARD.register_fake(lambda dloss, x, *rest: new_like(x))
+
+
+def _triton_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    x, target, keep, weight, smoothing, zeta = arguments
+    if torch.is_grad_enabled():  # to be differentiated again
+        wide, scale = computed_in(x, weight)
+        dx, *rest = _gradient_of_labels(cotangents[:1], (wide, target, keep, scale, smoothing, zeta), (), needed)
+        return None if dx is None else dx.to(x.dtype), *rest
+    return _TRITON_BACKWARD(cotangents[0], x, target, keep, weight, *outputs[1:], smoothing, zeta), *(None,) * 5
+
+
+_TRITON_LABELS = differentiable(
+    "triton_cross_entropy",
+    "(Tensor x, Tensor target, Tensor? keep, Tensor? weight, float smoothing, float zeta) -> (Tensor, Tensor, Tensor)",
+    _triton_forward,
+    lambda x, *rest: tuple(x.new_empty(x.shape[:1], dtype=torch.promote_types(x.dtype, torch.float32)) for _ in "123"),
+    _triton_gradient,
+    keeps_outputs=True,
+)
+
+# Functions -----------------------------------------------------------------------------------------------------------
+
+_OfLabels = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor | None, float, float], torch.Tensor]
+
+
+def _eager(
+    x: torch.Tensor,
+    target: torch.Tensor,
+    keep: torch.Tensor | None,
+    weight: torch.Tensor | None,
+    smoothing: float,
+    zeta: float,
+) -> torch.Tensor:
+    """The loss of each row, in float32 at least."""
+    wide, scale = computed_in(x, weight)
+    loss: torch.Tensor = _LABELS(wide, target, keep, scale, smoothing, zeta)
+    return loss
+
+
+def _triton(
+    x: torch.Tensor,
+    target: torch.Tensor,
+    keep: torch.Tensor | None,
+    weight: torch.Tensor | None,
+    smoothing: float,
+    zeta: float,
+) -> torch.Tensor:
+    rows = None if keep is None else keep.flatten()
+    loss: torch.Tensor
+    loss, _, _ = _TRITON_LABELS(x.flatten(0, -2), target.flatten(), rows, weight, smoothing, zeta)
+    return loss.reshape(target.shape)
+
+
 def _check_labels(function: str, x: torch.Tensor, target: torch.Tensor) -> None:
     if target.dtype != torch.int64 or target.shape != x.shape[:-1]:
         raise ValueError(
@@ -170,6 +248,41 @@ def cross_entropy(
         TypeError: a dtype is not supported, or two differ.
         ValueError: shapes do not fit, or `reduction` or `label_smoothing` is not one of those.
     """
+    return _cross_entropy("cross_entropy", _eager, input, target, weight, reduction, ignore_index, label_smoothing)
+
+
+def triton_cross_entropy(
+    input: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int = IGNORED,
+    label_smoothing: float = 0.0,
+) -> torch.Tensor:
+    """`cross_entropy` of labels by Triton kernels, online over the vocabulary.
+
+    Without a CUDA device the kernels run in Triton's interpreter.
+
+    Raises:
+        TypeError, ValueError: as `cross_entropy`.
+        NotImplementedError: the targets are distributions; or bfloat16 in Triton's interpreter, which computes it
+            wrongly.
+        RuntimeError: tensors are on the CPU and Triton was imported without TRITON_INTERPRET=1.
+    """
+    function = "triton_cross_entropy"
+    return _cross_entropy(function, _triton, input, target, weight, reduction, ignore_index, label_smoothing)
+
+
+def _cross_entropy(
+    function: str,
+    of_labels: _OfLabels,
+    input: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor | None,
+    reduction: str,
+    ignore_index: int,
+    label_smoothing: float,
+) -> torch.Tensor:
     interpret_without_cuda()
     input, target, weight = raised(input, target, weight, cpu=True)
     check_floating("cross_entropy", input, weight)
@@ -180,21 +293,23 @@ def cross_entropy(
     if input.ndim != 2:
         raise ValueError(f"cross_entropy got logits of shape {tuple(input.shape)}: they are (n, V)")
     _check_classes("cross_entropy", weight, input.shape[-1])
-    x, wide = computed_in(input, weight)
+    wide = computed_in(weight)[0]
     if target.is_floating_point():
+        if of_labels is not _eager:
+            raise NotImplementedError(f"{function} takes labels, and no distributions; cross_entropy takes both")
         check_floating("cross_entropy", input, target)
         if target.shape != input.shape or label_smoothing:
             raise ValueError(
                 f"cross_entropy got distributions of {tuple(target.shape)} for logits of {tuple(input.shape)}, with "
                 f"label_smoothing={label_smoothing}: it takes one shape, and no smoothing"
             )
-        loss = _DISTRIBUTIONS(x, *computed_in(target), wide)
+        loss = _DISTRIBUTIONS(*computed_in(input, target), wide)
         total, mean = loss.sum(-1), loss.mean(-1)
     else:
         _check_labels("cross_entropy", input, target)
         keep = target != ignore_index
         labels = target.masked_fill(~keep, 0)
-        loss = _LABELS(x, labels, keep, wide, label_smoothing, 0.0)
+        loss = of_labels(input, labels, keep, weight, label_smoothing, 0.0)
         total, mean = _reduced(loss, labels, keep, wide)
     found: torch.Tensor = {"mean": mean, "sum": total, "none": loss}[reduction]
     return found.to(input.dtype)
@@ -230,10 +345,27 @@ def smoothed_cross_entropy(
     interpret_without_cuda()
     x, weight = raised(x, weight, cpu=True)
     check_floating("smoothed_cross_entropy", x, weight)
-    return tuple(y.to(x.dtype) for y in _losses(x, target, smoothing, weight, keep, zeta))  # type: ignore[return-value]  # three
+    return tuple(y.to(x.dtype) for y in _losses(_eager, x, target, smoothing, weight, keep, zeta))  # type: ignore[return-value]  # three
+
+
+def triton_smoothed_cross_entropy(
+    x: torch.Tensor,
+    target: torch.Tensor,
+    smoothing: float,
+    *,
+    weight: torch.Tensor | None = None,
+    keep: torch.Tensor | None = None,
+    zeta: float = 0.0,
+) -> Losses:
+    """`smoothed_cross_entropy` by the kernels of `triton_cross_entropy`, whose errors it has, too."""
+    interpret_without_cuda()
+    x, weight = raised(x, weight, cpu=True)
+    check_floating("triton_smoothed_cross_entropy", x, weight)
+    return tuple(y.to(x.dtype) for y in _losses(_triton, x, target, smoothing, weight, keep, zeta))  # type: ignore[return-value]  # three
 
 
 def _losses(
+    of_labels: _OfLabels,
     x: torch.Tensor,
     target: torch.Tensor,
     smoothing: float,
@@ -244,11 +376,10 @@ def _losses(
     """The losses, in the dtype that they are computed in."""
     _check_labels("the loss", x, target)
     _check_classes("the loss", weight, x.shape[-1])
-    wide, scale = computed_in(x, weight)
     if keep is not None:
         keep = keep.expand(target.shape)
-    loss: torch.Tensor = _LABELS(wide, target, keep, scale, smoothing, zeta)
-    return loss, *_reduced(loss, target, keep, scale)
+    loss = of_labels(x, target, keep, weight, smoothing, zeta)
+    return loss, *_reduced(loss, target, keep, computed_in(weight)[0])
 
 
 def linear_cross_entropy(
@@ -271,4 +402,4 @@ def linear_cross_entropy(
     check_floating("linear_cross_entropy", h, w)
     wanted = raised(h, cpu=True)[0].dtype
     logits, weight = raised(tied_output(*computed_in(h, w)), weight, cpu=True)
-    return tuple(y.to(wanted) for y in _losses(logits, target, 0.0, weight, keep, zeta))  # type: ignore[return-value]  # three
+    return tuple(y.to(wanted) for y in _losses(_eager, logits, target, 0.0, weight, keep, zeta))  # type: ignore[return-value]  # three

@@ -38,12 +38,12 @@ def attention_blocks(head_dim: int, value_dim: int, dtype: torch.dtype) -> Block
 
     A product on the tensor cores needs at least 16 in each direction. Compiled, the tile shrinks
     as the heads grow, so that the operands, which the backward kernels hold four of, stay within the 99 KiB of
-    shared memory that a block may use on every GPU since compute capability 8.0. Interpreted, a tile is
-    one step of NumPy arithmetic, and there is no memory to spare.
+    shared memory that a block may use on every GPU since compute capability 8.0. Interpreted, a tile is small,
+    so that what passes from one to the next shows in small cases.
     """
     head, value = max(16, next_power_of_2(head_dim)), max(16, next_power_of_2(value_dim))
     if INTERPRETED:
-        return Blocks(128, 128, head, value, 4)
+        return Blocks(64, 32, head, value, 4)
     width = max(head, value) * dtype.itemsize
     if width <= 128:
         return Blocks(64, 64, head, value, 4)

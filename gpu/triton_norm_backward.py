@@ -64,7 +64,7 @@ def _backward_kernel(
     dy_col: tl.tensor,
     ds_stride: tl.tensor,
     ds_col: tl.tensor,
-    eps: tl.tensor,
+    EPS: tl.constexpr,
     CENTRED: tl.constexpr,
     RESIDUAL: tl.constexpr,
     WEIGHT: tl.constexpr,
@@ -84,7 +84,7 @@ def _backward_kernel(
         row = (first + tl.arange(0, ROWS).to(tl.int64))[:, None]
         inside = (row < rows) & (col < d)
         x = load_sum(x_ptr + row * x_stride, r_ptr + row * r_stride, col, x_col, r_col, inside, RESIDUAL, COMPUTE)
-        centred, rstd = statistics_of_tile(x, inside, d, eps, CENTRED)
+        centred, rstd = statistics_of_tile(x, inside, d, EPS, CENTRED)
         xhat = centred * rstd[:, None]
         dy, scaled = _scaled_cotangent(
             dy_ptr + row * dy_stride, weight_ptr, col, dy_col, weight_stride, d, inside, WEIGHT, COMPUTE
@@ -129,7 +129,7 @@ def _long_row_kernel(
     dy_col: tl.tensor,
     ds_stride: tl.tensor,
     ds_col: tl.tensor,
-    eps: tl.tensor,
+    EPS: tl.constexpr,
     CENTRED: tl.constexpr,
     RESIDUAL: tl.constexpr,
     WEIGHT: tl.constexpr,
@@ -142,7 +142,7 @@ def _long_row_kernel(
     x_row = x_ptr + row * x_stride
     r_row = r_ptr + row * r_stride
     dy_row = dy_ptr + row * dy_stride
-    mean, rstd = statistics(x_row, r_row, x_col, r_col, row_inside, d, eps, CENTRED, RESIDUAL, COMPUTE, 1, COLS)
+    mean, rstd = statistics(x_row, r_row, x_col, r_col, row_inside, d, EPS, CENTRED, RESIDUAL, COMPUTE, 1, COLS)
     along = tl.zeros([1], COMPUTE)
     total = tl.zeros([1], COMPUTE)
     for start in range(0, d, COLS):
@@ -248,7 +248,7 @@ def norm_backward(
     parts = _programs(x, row_tiles) if whole else 1
     dweight = torch.empty(parts, d if needs_dweight or not whole else 0, dtype=compute, device=x.device)
     dbias = torch.empty(parts, d if needs_dbias or not whole else 0, dtype=compute, device=x.device)
-    constants = norm_constants(x, r, weight, centred)
+    constants = norm_constants(x, r, weight, eps, centred)
     residual = flat if other is None else other
     scale = (flat if weight is None else weight, 0 if weight is None else weight.stride(0))
     cotangents = (cotangent, cotangent if direct is None else direct)
@@ -269,7 +269,6 @@ def norm_backward(
                 *strides_of(other),
                 scale[1],
                 *cotangent_strides,
-                eps,
                 DX=needs_dx,
                 DWEIGHT=needs_dweight,
                 DBIAS=needs_dbias,
@@ -294,7 +293,6 @@ def norm_backward(
                 *strides_of(other),
                 scale[1],
                 *cotangent_strides,
-                eps,
                 COLS=tile_cols,
                 **constants,
             )

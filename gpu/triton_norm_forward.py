@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from .triton_runtime import INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
+from .triton_runtime import INTERPRETED, LONGEST_INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
 
-# Elements of a row that are held at once. Interpreted, a tile is one step of NumPy arithmetic.
-_LONGEST = 1 << 14
+# Elements of a row that are held at once.
+_LONGEST = LONGEST_INTERPRETED if INTERPRETED else 1 << 14
 
 
 @jit
@@ -40,7 +40,7 @@ def statistics(
     r_col: tl.tensor,
     row_inside: tl.tensor,
     d: tl.tensor,
-    eps: tl.tensor,
+    EPS: tl.constexpr,
     CENTRED: tl.constexpr,
     RESIDUAL: tl.constexpr,
     COMPUTE: tl.constexpr,
@@ -62,15 +62,15 @@ def statistics(
         x = load_sum(x_row, r_row, col, x_col, r_col, inside, RESIDUAL, COMPUTE)
         centred = tl.where(inside, x - mean[:, None], 0.0)
         squares += tl.sum(centred * centred, axis=1)
-    return mean, 1.0 / tl.sqrt(squares / d + eps)
+    return mean, 1.0 / tl.sqrt(squares / d + EPS)
 
 
 @jit
-def statistics_of_tile(x: tl.tensor, inside: tl.tensor, d: tl.tensor, eps: tl.tensor, CENTRED: tl.constexpr) -> Any:
+def statistics_of_tile(x: tl.tensor, inside: tl.tensor, d: tl.tensor, EPS: tl.constexpr, CENTRED: tl.constexpr) -> Any:
     """x − mean (x if not centred) and the reciprocal deviation of rows that are held as a whole."""
     if CENTRED:
         x = tl.where(inside, x - (tl.sum(x, axis=1) / d)[:, None], 0.0)
-    return x, 1.0 / tl.sqrt(tl.sum(x * x, axis=1) / d + eps)
+    return x, 1.0 / tl.sqrt(tl.sum(x * x, axis=1) / d + EPS)
 
 
 @jit
@@ -89,7 +89,7 @@ def _forward_kernel(
     r_col: tl.tensor,
     weight_stride: tl.tensor,
     bias_stride: tl.tensor,
-    eps: tl.tensor,
+    EPS: tl.constexpr,
     CENTRED: tl.constexpr,
     RESIDUAL: tl.constexpr,
     WEIGHT: tl.constexpr,
@@ -106,7 +106,7 @@ def _forward_kernel(
     mean = tl.zeros([ROWS], COMPUTE)
     rstd = tl.zeros([ROWS], COMPUTE)
     if not WHOLE:
-        mean, rstd = statistics(x_row, r_row, x_col, r_col, row_inside, d, eps, CENTRED, RESIDUAL, COMPUTE, ROWS, COLS)
+        mean, rstd = statistics(x_row, r_row, x_col, r_col, row_inside, d, EPS, CENTRED, RESIDUAL, COMPUTE, ROWS, COLS)
     for start in range(0, d, COLS):
         col = (start + tl.arange(0, COLS).to(tl.int64))[None, :]
         inside = row_inside & (col < d)
@@ -114,7 +114,7 @@ def _forward_kernel(
         if RESIDUAL:
             tl.store(s_ptr + row * d + col, x.to(s_ptr.dtype.element_ty), mask=inside)
         if WHOLE:
-            x, rstd = statistics_of_tile(x, inside, d, eps, CENTRED)
+            x, rstd = statistics_of_tile(x, inside, d, EPS, CENTRED)
         else:
             x = x - mean[:, None]
         y = x * rstd[:, None]
@@ -128,7 +128,7 @@ def _forward_kernel(
 def norm_tile(rows: int, d: int, longest: int = _LONGEST) -> tuple[int, int]:
     """The (ROWS, COLS) tile, powers of two: whole rows where they fit, and several of them where they are short."""
     cols = min(next_power_of_2(d), longest)
-    limit = 1 << (16 if INTERPRETED else 12)
+    limit = 1 << (8 if INTERPRETED else 12)
     return max(1, min(next_power_of_2(rows), limit // cols)), cols
 
 
@@ -142,9 +142,11 @@ def strides_of(x: torch.Tensor | None) -> tuple[int, ...]:
 
 
 def norm_constants(
-    x: torch.Tensor, r: torch.Tensor | None, weight: torch.Tensor | None, centred: bool
+    x: torch.Tensor, r: torch.Tensor | None, weight: torch.Tensor | None, eps: float, centred: bool
 ) -> dict[str, Any]:
     return {
+        # A constant, as a number that is passed is float32.
+        "EPS": eps,
         "CENTRED": centred,
         "RESIDUAL": r is not None,
         "WEIGHT": weight is not None,
@@ -185,11 +187,10 @@ def norm_forward(
             *strides_of(other),
             0 if weight is None else weight.stride(0),
             0 if bias is None else bias.stride(0),
-            eps,
             BIAS=bias is not None,
             WHOLE=d <= tile_cols,
             ROWS=tile_rows,
             COLS=tile_cols,
-            **norm_constants(x, r, weight, centred),
+            **norm_constants(x, r, weight, eps, centred),
         )
     return s, y

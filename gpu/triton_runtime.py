@@ -19,13 +19,17 @@ interpret_without_cuda()
 import triton  # noqa: E402 - the line above has to run first
 import triton.language as tl  # noqa: E402 - as above
 
-__all__ = ["INTERPRETED", "check_tensors", "jit", "kernel_launch", "next_power_of_2", "tl"]
+__all__ = ["INTERPRETED", "LONGEST_INTERPRETED", "check_tensors", "jit", "kernel_launch", "next_power_of_2", "tl"]
 
 # Triton has no type information; the name gives its decorator a type.
 jit: Callable[[Callable[..., Any]], Any] = triton.jit
 
 # Triton's own library shows the mode it was imported in; the environment variable may have been set too late.
 INTERPRETED: bool = not isinstance(tl.max, triton.runtime.jit.JITFunction)
+
+# Elements of a row in a tile that is interpreted: few, so that small rows already take several tiles, and what passes
+# from one to the next is tested.
+LONGEST_INTERPRETED = 32
 
 
 def check_tensors(*tensors: torch.Tensor | None) -> None:

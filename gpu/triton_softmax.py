@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .triton_runtime import INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
+from .triton_runtime import INTERPRETED, LONGEST_INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
 
 
 @jit
@@ -112,12 +112,12 @@ def softmax_tile(rows: int, n: int, inner: int) -> tuple[int, int]:
 
     Compiled, a tile has at most 4096 elements: a whole row where it fits, so that short rows are read
     once from memory, and several rows together where rows are short or neighbours in memory. Interpreted,
-    a tile is one step of NumPy arithmetic, so it is larger.
+    a tile is one step of NumPy arithmetic: it has more rows, and no long ones.
     """
     limit = 1 << (16 if INTERPRETED else 12)
     # Neighbouring rows are neighbours in memory when inner > 1; 32 of them fill a cache line.
     least_rows = min(next_power_of_2(rows), next_power_of_2(inner), 32)
-    cols = min(next_power_of_2(n), limit // least_rows)
+    cols = min(next_power_of_2(n), LONGEST_INTERPRETED if INTERPRETED else limit // least_rows)
     return min(next_power_of_2(rows), limit // cols), cols
 
 

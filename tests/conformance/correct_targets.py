@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lemmata.tests.conformance.planted_faults import LATENT_ATTENTION, SIGMOID_ATTENTION
+from lemmata.tests.gpu.held import EAGER, TRITON
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _TARGETS = Path(__file__).parent / "targets"
@@ -15,7 +16,6 @@ ALL_DTYPES = ("float64", "float32", "bfloat16", "float16")
 WITHOUT_FLOAT16 = ("float64", "float32", "bfloat16")
 # Triton's interpreter has no bfloat16, and the Triton attention no float64.
 INTERPRETED_DTYPES = ("float32", "float16")
-INTERPRETED_SOFTMAX_DTYPES = ("float64", *INTERPRETED_DTYPES)
 
 # Operations that `torch.nn.functional` has, and those that are called by their form.
 _OF_TORCH = ("linear", "embedding", "layer_norm", "rms_norm", "relu", "silu", "gelu", "cross_entropy")
@@ -44,32 +44,22 @@ _OF_THEIR_FORM = (
 _OF_BLOCKS = ("pre_norm_block", "post_norm_block", "linear_cross_entropy", "smoothed_cross_entropy")
 
 CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    *((operation, f"lemmata.gpu.{target}", ALL_DTYPES) for operation, target, _ in EAGER),
+    *((operation, f"lemmata.gpu.{target}", INTERPRETED_DTYPES) for operation, target, _ in TRITON),
     ("attention", "torch.nn.functional:scaled_dot_product_attention", ALL_DTYPES),
     ("attention", f"{_EXAMPLES}/sdpa_backends.py:math", ALL_DTYPES),
     ("attention", f"{_EXAMPLES}/sdpa_backends.py:flash", ALL_DTYPES),
-    ("attention", "lemmata.gpu.attention:scaled_dot_product_attention", ALL_DTYPES),
-    ("attention", "lemmata.gpu.attention:triton_scaled_dot_product_attention", INTERPRETED_DTYPES),
     ("attention", f"{_TARGETS}/attention_kernels.py:correct", ALL_DTYPES),
     ("attention", f"{_TARGETS}/attention_kernels.py:in_blocks", ALL_DTYPES),
     ("attention", f"{_TARGETS}/attention_kernels.py:eager", WITHOUT_FLOAT16),
     ("attention", f"{_TARGETS}/attention_kernels.py:from_the_mask", ("float64", "float32")),
-    ("attention_with_lse", "lemmata.gpu.attention:scaled_dot_product_attention_with_lse", ALL_DTYPES),
     ("attention_with_lse", f"{_TARGETS}/lse_faults.py:correct", ALL_DTYPES),
-    (
-        "attention_with_lse",
-        "lemmata.gpu.attention:triton_scaled_dot_product_attention_with_lse",
-        INTERPRETED_DTYPES,
-    ),
     ("softmax", "torch.nn.functional:softmax", ALL_DTYPES),
-    ("softmax", "lemmata.gpu.softmax:softmax", ALL_DTYPES),
-    ("softmax", "lemmata.gpu.softmax:triton_softmax", INTERPRETED_SOFTMAX_DTYPES),
     ("softmax", f"{_TARGETS}/softmax_kernels.py:correct", ALL_DTYPES),
     ("softmax", f"{_TARGETS}/softmax_kernels.py:in_blocks", ALL_DTYPES),
     ("softmax", f"{_TARGETS}/softmax_kernels.py:eager", ALL_DTYPES),
     ("log_softmax", "torch.nn.functional:log_softmax", ALL_DTYPES),
-    ("log_softmax", "lemmata.gpu.softmax:log_softmax", ALL_DTYPES),
     ("logsumexp", "torch:logsumexp", ALL_DTYPES),
-    ("logsumexp", "lemmata.gpu.softmax:logsumexp", ALL_DTYPES),
     *((name, f"torch.nn.functional:{name}", ALL_DTYPES) for name in _OF_TORCH),
     ("soft_cross_entropy", "torch.nn.functional:cross_entropy", ALL_DTYPES),
     *((name, f"{_TARGETS}/catalogue_kernels.py:{name}", ALL_DTYPES) for name in _OF_THEIR_FORM),

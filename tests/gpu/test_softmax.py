@@ -45,9 +45,9 @@ def test_layouts_of_input_and_cotangent(function: Function, dim: int) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_triton_rows_longer_than_a_block(dtype: torch.dtype) -> None:
     # The maximum rises from block to block, so every rescaling is used.
-    x = normal(2, 150_001).to(dtype) + torch.linspace(-8, 8, 150_001).to(dtype)
+    x = normal(2, 5_001).to(dtype) + torch.linspace(-8, 8, 5_001).to(dtype)
     # Cotangents of one sign, or their mean would be too small to show a wrong rescaling of it.
-    check(triton_softmax, x, normal(2, 150_001, seed=1).abs().to(dtype), 1)
+    check(triton_softmax, x, normal(2, 5_001, seed=1).abs().to(dtype), 1)
 
 
 @pytest.mark.parametrize("function", [softmax, triton_softmax])

@@ -23,6 +23,13 @@ _DONATED = Why(
     "graph (`retain_graph=True`); with `torch._functorch.config.donated_buffer = False` it would not.",
     f"{_GITHUB}/pytorch/pytorch/pull/130580",
 )
+_SCALED_IN_PLACE = Why(
+    "their defect",
+    "The gradient is computed in the forward pass, and the backward pass multiplies it by the cotangent where it lies, "
+    "unseen by PyTorch: a second backward pass over the same graph multiplies once more. With a cotangent of −1 the "
+    "second gradient has the wrong sign; with one of 1, which is not multiplied, it is right.",
+    f"{_GITHUB}/linkedin/Liger-Kernel/issues/343",
+)
 _FLOAT32_SOFTMAX = Why(
     "their convention",
     "The softmax is in float32 whatever the dtype of the inputs, and so are errors of 10⁻⁸ to 10⁻⁷ in float64. The "
@@ -124,6 +131,8 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
                 "https://flax.readthedocs.io/en/v0.8.3/api_reference/flax.experimental.nnx/nn/normalization.html",
             ),
         ),
+        f"{_ADAPTERS}.liger_adapters:cross_entropy": (_SCALED_IN_PLACE,),
+        f"{_ADAPTERS}.liger_adapters:linear_cross_entropy": (_SCALED_IN_PLACE,),
         f"{_ADAPTERS}.liger_adapters:rope": (
             Why(
                 "their defect",

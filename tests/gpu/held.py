@@ -1,0 +1,57 @@
+"""What is held to its contract: the functions of `lemmata.gpu`, in PyTorch operations and as Triton kernels."""
+
+from __future__ import annotations
+
+# Operation, target, and cases in each dtype: fewer where a case is dear.
+EAGER = (
+    ("softmax", "softmax:softmax", 30),
+    ("log_softmax", "softmax:log_softmax", 30),
+    ("logsumexp", "softmax:logsumexp", 30),
+    ("attention", "attention:scaled_dot_product_attention", 30),
+    ("attention_with_lse", "attention:scaled_dot_product_attention_with_lse", 30),
+    ("softcapped_attention", "attention:softcapped_attention", 30),
+    ("rope", "positional:rope", 30),
+    ("sinusoidal", "positional:sinusoidal", 30),
+    ("alibi", "positional:alibi", 30),
+    ("geometric", "positional:geometric", 30),
+    ("embedding", "embedding:embedding", 30),
+    ("linear", "linear:linear", 30),
+    ("tied_output", "linear:tied_output", 30),
+    ("qkv_projection", "linear:qkv_projection", 30),
+    ("multi_head_attention", "multihead:multi_head_attention", 20),
+    ("relu", "activation:relu", 30),
+    ("silu", "activation:silu", 30),
+    ("gelu", "activation:gelu", 30),
+    ("swiglu", "activation:swiglu", 30),
+    ("geglu", "activation:geglu", 30),
+    ("feed_forward", "feedforward:feed_forward", 30),
+    ("swiglu_feed_forward", "feedforward:swiglu_feed_forward", 30),
+    ("layer_norm", "norm:layer_norm", 30),
+    ("rms_norm", "norm:rms_norm", 30),
+    ("add_layer_norm", "norm:add_layer_norm", 30),
+    ("add_rms_norm", "norm:add_rms_norm", 30),
+    ("cross_entropy", "loss:cross_entropy", 30),
+    ("soft_cross_entropy", "loss:cross_entropy", 30),
+    ("smoothed_cross_entropy", "loss:smoothed_cross_entropy", 30),
+    ("linear_cross_entropy", "loss:linear_cross_entropy", 30),
+    ("pre_norm_block", "block:pre_norm_block", 6),
+    ("post_norm_block", "block:post_norm_block", 6),
+    ("language_model", "model:language_model", 3),
+    ("sgd", "optimizer:sgd", 30),
+    ("nesterov_sgd", "optimizer:nesterov_sgd", 30),
+    ("adam", "optimizer:adam", 30),
+    ("adamw", "optimizer:adamw", 30),
+    ("clip_grad_norm", "optimizer:clip_grad_norm", 30),
+)
+# The same for the kernels, which are interpreted where there is no CUDA device, and dearer.
+TRITON = (
+    ("softmax", "softmax:triton_softmax", 20),
+    ("attention", "attention:triton_scaled_dot_product_attention", 6),
+    ("attention_with_lse", "attention:triton_scaled_dot_product_attention_with_lse", 6),
+    ("layer_norm", "norm:triton_layer_norm", 20),
+    ("rms_norm", "norm:triton_rms_norm", 20),
+    ("add_layer_norm", "norm:triton_add_layer_norm", 20),
+    ("add_rms_norm", "norm:triton_add_rms_norm", 20),
+    ("cross_entropy", "loss:triton_cross_entropy", 20),
+    ("smoothed_cross_entropy", "loss:triton_smoothed_cross_entropy", 20),
+)

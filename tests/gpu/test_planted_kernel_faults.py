@@ -1,0 +1,95 @@
+"""Faults planted in the source of the Triton kernels are caught by a conformance run, in the interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from lemmata.conformance import search
+from lemmata.conformance.runner import conform
+
+GPU = Path(__file__).parents[2] / "gpu"
+_TARGET = """\
+import importlib.util
+import sys
+
+spec = importlib.util.spec_from_file_location("lemmata.gpu.{module}", {place!r})
+kernels = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = kernels
+spec.loader.exec_module(kernels)
+
+from lemmata.gpu.{public} import {function} as target
+"""
+
+
+class Planted(NamedTuple):
+    """A text in a kernel module that is replaced by another one, and the operation in which that shows."""
+
+    name: str
+    operation: str
+    public: str
+    function: str
+    module: str
+    old: str
+    new: str
+    check: str
+
+
+_SOFTMAX = ("softmax", "softmax", "triton_softmax", "triton_softmax")
+_NORM_FORWARD = ("layer_norm", "norm", "triton_layer_norm", "triton_norm_forward")
+_NORM_BACKWARD = (*_NORM_FORWARD[:3], "triton_norm_backward")
+_LOSS = ("cross_entropy", "loss", "triton_cross_entropy", "triton_loss")
+_ATTENTION = ("attention", "attention", "triton_scaled_dot_product_attention", "triton_attention_forward")
+_ATTENTION_BACKWARD = (*_ATTENTION[:3], "triton_attention_backward")
+_STORED = "y.to(y_ptr.dtype.element_ty), mask=inside"
+FAULTS = (
+    Planted("tail block", *_SOFTMAX, "(col < n)[None, :]", "(col < n // 2 * 2)[None, :]", "forward"),
+    Planted("stride", *_SOFTMAX, "col[None, :] * x_n_stride", "col[None, :]", "forward"),
+    Planted("rescale forgotten", *_SOFTMAX, "total * tl.exp(maximum - shift) + ", "total + ", "forward"),
+    Planted("rescale forgotten, backward", *_SOFTMAX, "weighted * rescale + ", "weighted + ", "gradient"),
+    Planted("uninitialised output", *_SOFTMAX, _STORED, f"{_STORED} & (col != 2)[None, :]", "output fully written"),
+    Planted(
+        "reads outside",
+        *_SOFTMAX,
+        "mask=inside, other=0.0",
+        "mask=row_inside[:, None], other=0.0",
+        "reads only its inputs",
+    ),
+    Planted(
+        "offset in 8 bits", *_SOFTMAX, "+ col[None, :] * inner,", "+ (col * inner).to(tl.int8)[None, :],", "forward"
+    ),
+    Planted("not centred", *_NORM_FORWARD, "    if CENTRED:\n        x = ", "    if False:\n        x = ", "forward"),
+    Planted("mean of a part", *_NORM_FORWARD, "mean = mean / d", "mean = mean / COLS", "forward"),
+    Planted(
+        "one sum forgotten", *_NORM_BACKWARD, "dx = dx - (tl.sum(scaled, axis=1) / d)[:, None]", "dx = dx", "gradient"
+    ),
+    Planted(
+        "last rows only",
+        *_NORM_BACKWARD,
+        "dbias += tl.sum(dy, axis=0)[None",
+        "dbias = tl.sum(dy, axis=0)[None",
+        "gradient",
+    ),
+    Planted("stale maximum", *_LOSS, "z * tl.exp(m - finite) + ", "z + ", "forward"),
+    Planted("target forgotten", *_LOSS, "dx - own[:, None], dx)", "dx, dx)", "gradient"),
+    Planted("scale", *_ATTENTION, "input_precision=PRECISION) * scale", "input_precision=PRECISION)", "forward"),
+    Planted("scale of dk", *_ATTENTION_BACKWARD, "(dk * scale)", "dk", "gradient"),
+    Planted("output not rescaled", *_ATTENTION, "v, output * rescale[:, None], ", "v, output, ", "forward"),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+def test_a_fault_in_a_kernel_is_caught(fault: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Interpreted, the hundreds of calls that make a case small take minutes.
+    monkeypatch.setattr(search, "_SHRINK_CALLS", 5)
+    source = (GPU / f"{fault.module}.py").read_text(encoding="utf-8")
+    assert fault.old in source
+    place, target = tmp_path / f"{fault.module}.py", tmp_path / "target.py"
+    place.write_text(source.replace(fault.old, fault.new), encoding="utf-8")
+    named = fault._asdict() | {"place": str(place)}
+    target.write_text(_TARGET.format(**named), encoding="utf-8")
+    verdict = conform(
+        fault.operation, f"{target}:target", dtypes=["float32"], fail_fast=True, explain=False, only=[fault.check]
+    )
+    assert [check.status for check in verdict.checks] == ["failed"]
