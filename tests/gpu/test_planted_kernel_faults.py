@@ -47,7 +47,6 @@ FAULTS = (
     Planted("tail block", *_SOFTMAX, "(col < n)[None, :]", "(col < n // 2 * 2)[None, :]", "forward"),
     Planted("stride", *_SOFTMAX, "col[None, :] * x_n_stride", "col[None, :]", "forward"),
     Planted("rescale forgotten", *_SOFTMAX, "total * tl.exp(maximum - shift) + ", "total + ", "forward"),
-    Planted("rescale forgotten, backward", *_SOFTMAX, "weighted * rescale + ", "weighted + ", "gradient"),
     Planted("uninitialised output", *_SOFTMAX, _STORED, f"{_STORED} & (col != 2)[None, :]", "output fully written"),
     Planted(
         "reads outside",
@@ -59,11 +58,7 @@ FAULTS = (
     Planted(
         "offset in 8 bits", *_SOFTMAX, "+ col[None, :] * inner,", "+ (col * inner).to(tl.int8)[None, :],", "forward"
     ),
-    Planted("not centred", *_NORM_FORWARD, "    if CENTRED:\n        x = ", "    if False:\n        x = ", "forward"),
     Planted("mean of a part", *_NORM_FORWARD, "mean = mean / d", "mean = mean / COLS", "forward"),
-    Planted(
-        "one sum forgotten", *_NORM_BACKWARD, "dx = dx - (tl.sum(scaled, axis=1) / d)[:, None]", "dx = dx", "gradient"
-    ),
     Planted(
         "last rows only",
         *_NORM_BACKWARD,
@@ -72,8 +67,6 @@ FAULTS = (
         "gradient",
     ),
     Planted("stale maximum", *_LOSS, "z * tl.exp(m - finite) + ", "z + ", "forward"),
-    Planted("target forgotten", *_LOSS, "dx - own[:, None], dx)", "dx, dx)", "gradient"),
-    Planted("scale", *_ATTENTION, "input_precision=PRECISION) * scale", "input_precision=PRECISION)", "forward"),
     Planted("scale of dk", *_ATTENTION_BACKWARD, "(dk * scale)", "dk", "gradient"),
     Planted("output not rescaled", *_ATTENTION, "v, output * rescale[:, None], ", "v, output, ", "forward"),
 )
