@@ -1,7 +1,8 @@
 """The operations of a transformer for PyTorch: operators with derived gradients, and fused Triton kernels.
 
     softmax      softmax, log-softmax, log-sum-exp                 triton_softmax
-    attention    scaled dot products, softcap, window, LSE         triton_scaled_dot_product_attention (and _with_lse)
+    attention    scaled dot products, softcap, window, LSE         triton_scaled_dot_product_attention (_with_lse),
+                                                                   triton_softcapped_attention
     positional   rope, sinusoidal, alibi, geometric frequencies
     embedding    the lookup
     linear       linear, tied output, Q/K/V projections

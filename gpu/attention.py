@@ -5,6 +5,7 @@ for a query never reaches that query, even if the key or its value is NaN or inf
 output as in the gradients; and the log-sum-exp of the scores is available and differentiable.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -223,10 +224,35 @@ def softcapped_attention(
         ValueError: shapes do not fit, or `cap` is not positive.
         TypeError: dtypes differ or are not supported.
     """
+    return _softcapped(scaled_dot_product_attention_with_lse, q, k, v, cap, keep, bias, scale)
+
+
+def triton_softcapped_attention(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    cap: float,
+    *,
+    keep: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    scale: float | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`softcapped_attention` by the kernels of `triton_scaled_dot_product_attention`, whose errors it has, too."""
+    return _softcapped(triton_scaled_dot_product_attention_with_lse, q, k, v, cap, keep, bias, scale)
+
+
+def _softcapped(
+    attention: Callable[..., tuple[torch.Tensor, torch.Tensor]],
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    cap: float,
+    keep: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    scale: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     mask = keep
     if bias is not None:
         mask = bias if keep is None else bias.masked_fill(~keep, -torch.inf)
-    output, lse = scaled_dot_product_attention_with_lse(
-        q, k.unsqueeze(-3), v.unsqueeze(-3), mask, scale=scale, softcap=cap
-    )
+    output, lse = attention(q, k.unsqueeze(-3), v.unsqueeze(-3), mask, scale=scale, softcap=cap)
     return output, lse.to(q.dtype)

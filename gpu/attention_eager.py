@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from .operators import Gradients, Operator, Outputs, differentiable
+from .operators import Gradients, Operator, Outputs, differentiable, operator
 
 FORWARD_SCHEMA = (
     "(Tensor query, Tensor key, Tensor value, Tensor? mask, bool is_causal, float scale, float softcap, int window) "
@@ -208,10 +208,7 @@ def attention_operator(name: str, forward: Any, backward: Any) -> Operator:
 
     A gradient that is to be differentiated is computed in PyTorch operations instead.
     """
-    pull_back: Operator = torch.library.custom_op(
-        f"lemmata::{name}_backward", backward, mutates_args=(), schema=BACKWARD_SCHEMA
-    )
-    pull_back.register_fake(_fake_backward)
+    pull_back = operator(f"{name}_backward", BACKWARD_SCHEMA, backward, _fake_backward)
 
     def gradient(cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]) -> Gradients:
         *tensors, is_causal, scale, softcap, window = arguments

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-_FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+from .operators import FLOATING
 
 
 class AttentionProblem(NamedTuple):
@@ -44,7 +44,7 @@ def _broadcast(shapes: str, *parts: torch.Size) -> tuple[int, ...]:
 def _check_dtypes(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> None:
     if not query.dtype == key.dtype == value.dtype:
         raise TypeError(f"query, key and value have to share one dtype, not {query.dtype}, {key.dtype}, {value.dtype}")
-    if query.dtype not in _FLOATING:
+    if query.dtype not in FLOATING:
         raise TypeError(f"attention supports float16, bfloat16, float32 and float64, not {query.dtype}")
 
 

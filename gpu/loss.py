@@ -24,7 +24,7 @@ import torch
 from .autocast import raised
 from .interpreter import interpret_without_cuda
 from .linear import tied_output
-from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, new_like
+from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, new_like, operator
 
 IGNORED = -100
 _REDUCTIONS = ("mean", "sum", "none")
@@ -135,14 +135,13 @@ def _triton_backward(*arguments: Any) -> torch.Tensor:
     return cross_entropy_backward(*arguments)
 
 
-_TRITON_BACKWARD: Any = torch.library.custom_op(
-    "lemmata::triton_cross_entropy_backward",
-    _triton_backward,
-    mutates_args=(),
-    schema="(Tensor dloss, Tensor x, Tensor target, Tensor? keep, Tensor? weight, Tensor shift, Tensor log_z, "
+_TRITON_BACKWARD = operator(
+    "triton_cross_entropy_backward",
+    "(Tensor dloss, Tensor x, Tensor target, Tensor? keep, Tensor? weight, Tensor shift, Tensor log_z, "
     "float smoothing, float zeta) -> Tensor",
+    _triton_backward,
+    lambda dloss, x, *rest: new_like(x),
 )
-_TRITON_BACKWARD.register_fake(lambda dloss, x, *rest: new_like(x))
 
 
 def _triton_gradient(

@@ -18,7 +18,7 @@ import torch
 
 from .autocast import raised
 from .interpreter import interpret_without_cuda
-from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, last_axes, new_like
+from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, last_axes, new_like, operator
 
 
 def _normalised(x: torch.Tensor, eps: float, centred: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -110,17 +110,10 @@ _ADD_NORM = differentiable(
 # Triton kernels ------------------------------------------------------------------------------------------------------
 
 
-def _triton_forward(
-    x: torch.Tensor,
-    r: torch.Tensor | None,
-    weight: torch.Tensor | None,
-    bias: torch.Tensor | None,
-    eps: float,
-    centred: bool,
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _triton_forward(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
     from .triton_norm_forward import norm_forward
 
-    return norm_forward(x, r, weight, bias, eps, centred)
+    return norm_forward(*arguments)
 
 
 def _triton_backward(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -129,17 +122,7 @@ def _triton_backward(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor, torch
     return norm_backward(*arguments)
 
 
-_TRITON_BACKWARD: Any = torch.library.custom_op(
-    "lemmata::triton_norm_backward",
-    _triton_backward,
-    mutates_args=(),
-    schema="(Tensor dy, Tensor? ds, Tensor x, Tensor? r, Tensor? weight, float eps, bool centred, bool needs_dx, "
-    "bool needs_dweight, bool needs_dbias) -> (Tensor, Tensor, Tensor)",
-)
-
-
-@_TRITON_BACKWARD.register_fake  # type: ignore[untyped-decorator]  # the operator has no type
-def _(
+def _fake_backward(
     dy: torch.Tensor,
     ds: torch.Tensor | None,
     x: torch.Tensor,
@@ -153,6 +136,15 @@ def _(
     return tuple(x.new_empty(shape if wanted else (0,)) for shape, wanted in zip(shapes, needed, strict=True))
 
 
+_TRITON_BACKWARD = operator(
+    "triton_norm_backward",
+    "(Tensor dy, Tensor? ds, Tensor x, Tensor? r, Tensor? weight, float eps, bool centred, bool needs_dx, "
+    "bool needs_dweight, bool needs_dbias) -> (Tensor, Tensor, Tensor)",
+    _triton_backward,
+    _fake_backward,
+)
+
+
 def _triton_gradient(
     cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
 ) -> Gradients:
@@ -162,9 +154,10 @@ def _triton_gradient(
     if torch.is_grad_enabled():  # to be differentiated again
         wide, other, scale, direct, down = computed_in(x, r, weight, ds, dy)
         s = wide if other is None else wide + other
-        found = [None if t is None else t.to(x.dtype) for t in _gradients(down, s, scale, eps, centred, reached)]
-        if found[0] is not None and r is not None:
-            found[0] = found[0] + direct.to(x.dtype)
+        dx, *rest = _gradients(down, s, scale, eps, centred, reached)
+        if dx is not None and r is not None:
+            dx = dx + direct
+        found = [None if t is None else t.to(x.dtype) for t in (dx, *rest)]
     else:
         direct = None if r is None else ds
         each = _TRITON_BACKWARD(dy, direct, x, r, weight, eps, centred, *reached)

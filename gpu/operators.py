@@ -1,7 +1,7 @@
 """How an operator and its derived gradient become one differentiable `torch.library` operator.
 
-An operator of this package takes tensors in the dtype that it computes in and keeps nothing but its arguments (and,
-where that is cheaper, its outputs): the gradient computes again what it needs. Gradients are made of differentiable
+An operator of this package takes tensors in the dtype that it computes in and keeps nothing but its arguments or, where
+that is cheaper, its outputs: the gradient computes again what it needs. Gradients are made of differentiable
 operations, so that they can be differentiated.
 """
 
@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import torch
 
 from .autocast import as_given
+
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 Outputs = tuple[torch.Tensor, ...]
 Gradients = tuple[torch.Tensor | None, ...]
@@ -28,6 +30,20 @@ class Operator(Protocol):
     def register_autograd(self, backward: Callable[..., Any], /, *, setup_context: Callable[..., None]) -> None: ...
 
 
+def operator(name: str, schema: str, compute: Callable[..., Any], fake: Callable[..., Any]) -> Operator:
+    """The operator `lemmata::name`, without a gradient.
+
+    Args:
+        name: of the operator.
+        schema: its arguments and results, in PyTorch's notation.
+        compute: what it computes; its results are new tensors.
+        fake: new tensors of the shapes and dtypes of the results.
+    """
+    made: Operator = torch.library.custom_op(f"lemmata::{name}", compute, mutates_args=(), schema=schema)
+    made.register_fake(fake)
+    return made
+
+
 def differentiable(
     name: str,
     schema: str,
@@ -35,17 +51,16 @@ def differentiable(
     fake: Callable[..., Any],
     gradient: Callable[[Outputs, Sequence[Any], Outputs, Sequence[bool]], Gradients],
     *,
+    keeps_tensors: bool = True,
     keeps_outputs: bool = False,
 ) -> Operator:
-    """The operator `lemmata::name`.
+    """The operator `lemmata::name` and its gradient.
 
     Args:
-        name: of the operator.
-        schema: its arguments and results, in PyTorch's notation.
-        forward: what it computes; its results are new tensors.
-        fake: new tensors of the shapes and dtypes of the results.
+        name, schema, forward, fake: as in `operator`.
         gradient: of the cotangents, the arguments, the outputs (none unless `keeps_outputs`) and which arguments need
             one: the gradient of each argument, or None.
+        keeps_tensors: the gradient reads the arguments that are tensors, which are None otherwise.
         keeps_outputs: the gradient reads the outputs.
     """
 
@@ -53,12 +68,11 @@ def differentiable(
         with as_given(arguments[0].device):
             return forward(*arguments)
 
-    operator: Operator = torch.library.custom_op(f"lemmata::{name}", compute, mutates_args=(), schema=schema)
-    operator.register_fake(fake)
+    made = operator(name, schema, compute, fake)
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         outputs = output if isinstance(output, tuple) else (output,)
-        tensors = tuple(x if isinstance(x, torch.Tensor) else None for x in inputs)
+        tensors = tuple(x if keeps_tensors and isinstance(x, torch.Tensor) else None for x in inputs)
         ctx.save_for_backward(*tensors, *(outputs if keeps_outputs else ()))
         ctx.others = tuple(None if isinstance(x, torch.Tensor) else x for x in inputs)
 
@@ -68,8 +82,8 @@ def differentiable(
         with as_given(cotangents[0].device):
             return gradient(cotangents, arguments, saved[count:], ctx.needs_input_grad)
 
-    operator.register_autograd(pull_back, setup_context=keep)
-    return operator
+    made.register_autograd(pull_back, setup_context=keep)
+    return made
 
 
 def computed_in(*tensors: torch.Tensor | None) -> list[Any]:
@@ -85,7 +99,7 @@ def check_floating(function: str, *tensors: torch.Tensor | None) -> None:
     """
     given = [x for x in tensors if x is not None]
     for x in given:
-        if x.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        if x.dtype not in FLOATING:
             raise TypeError(f"{function} supports float16, bfloat16, float32 and float64, not {x.dtype}")
         if x.dtype != given[0].dtype:
             raise TypeError(f"{function} got tensors of {given[0].dtype} and {x.dtype}: it takes one dtype")

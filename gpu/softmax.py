@@ -18,9 +18,7 @@ import torch
 
 from .autocast import raised
 from .interpreter import interpret_without_cuda
-from .operators import Gradients, Outputs, computed_in, differentiable, new_like
-
-_FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+from .operators import FLOATING, Gradients, Outputs, computed_in, differentiable, new_like, operator
 
 
 def _normalized_dim(x: torch.Tensor, dim: int) -> int:
@@ -34,7 +32,7 @@ def _floating(x: torch.Tensor, dtype: torch.dtype | None, function: str) -> torc
     if dtype is None and function != "logsumexp":
         (x,) = raised(x)
     wanted = x.dtype if dtype is None else dtype
-    if wanted not in _FLOATING:
+    if wanted not in FLOATING:
         raise TypeError(f"{function} supports float16, bfloat16, float32 and float64, not {wanted}")
     return x.to(wanted)
 
@@ -106,6 +104,7 @@ _SOFTMAX = differentiable(
     _softmax,
     lambda x, dim: new_like(x),
     _softmax_gradient,
+    keeps_tensors=False,
     keeps_outputs=True,
 )
 _LOG_SOFTMAX = differentiable(
@@ -114,6 +113,7 @@ _LOG_SOFTMAX = differentiable(
     _log_softmax,
     lambda x, dim: new_like(x),
     _log_softmax_gradient,
+    keeps_tensors=False,
     keeps_outputs=True,
 )
 _LOGSUMEXP = differentiable(
@@ -135,18 +135,18 @@ def _triton_forward(x: torch.Tensor, dim: int) -> torch.Tensor:
     return softmax_forward(x, dim)
 
 
-@torch.library.custom_op(
-    "lemmata::triton_softmax_backward", mutates_args=(), schema="(Tensor dy, Tensor x, int dim) -> Tensor"
-)
 def _triton_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
     from .triton_softmax import softmax_backward
 
     return softmax_backward(dy, x, dim)
 
 
-@_triton_backward.register_fake
-def _(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
-    return new_like(x)
+_TRITON_BACKWARD = operator(
+    "triton_softmax_backward",
+    "(Tensor dy, Tensor x, int dim) -> Tensor",
+    _triton_backward,
+    lambda dy, x, dim: new_like(x),
+)
 
 
 def _triton_gradient(
@@ -154,11 +154,11 @@ def _triton_gradient(
 ) -> Gradients:
     (dy,), (x, dim) = cotangents, arguments
     if not torch.is_grad_enabled():
-        return _triton_backward(dy, x, dim), None
+        return _TRITON_BACKWARD(dy, x, dim), None
     # To be differentiated again: in PyTorch operations.
     wide, down = computed_in(x, dy)
     e = torch.exp(wide - wide.detach().amax(dim, keepdim=True)) if x.numel() else wide
-    dx, _ = _softmax_gradient((down,), (wide, dim), (e / e.sum(dim, keepdim=True),), needed)
+    dx, _ = _softmax_gradient((down,), (None, dim), (e / e.sum(dim, keepdim=True),), needed)
     return None if dx is None else dx.to(x.dtype), None
 
 

@@ -145,7 +145,6 @@ def _key_value_kernel(
             lse = tl.load(lse_ptr + rows + query, mask=query < queries, other=0.0)[None, :]
             row_term = tl.load(row_term_ptr + rows + query, mask=query < queries, other=0.0)[None, :]
             sT = tl.dot(k, tl.trans(q), input_precision=PRECISION) * scale
-            slope = 1.0
             if CAP:
                 sT, slope = capped(sT, cap)
             sT, allowed = masked_scores(
@@ -244,7 +243,6 @@ def _query_kernel(
         k = load_tile(k_base, key[:, None], d, k_s, k_d, keys, head_dim)
         v = load_tile(v_base, key[:, None], d_value, v_s, v_d, keys, value_dim)
         s = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
-        slope = 1.0
         if CAP:
             s, slope = capped(s, cap)
         s, allowed = masked_scores(

@@ -13,6 +13,7 @@ from lemmata.conformance.contracts import Operation
 from lemmata.conformance.problems import DTYPES, Values
 from lemmata.conformance.profiles import FORMATS, TF32, Format, default_profiles, find_profile
 from lemmata.conformance.rowwise import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
+from lemmata.conformance.runner import conform
 from lemmata.conformance.targets import UsageError
 
 settings = hypothesis.settings(max_examples=60, database=None, deadline=None, derandomize=True)
@@ -123,3 +124,18 @@ def test_eager_attention_may_store_what_it_scales_before_a_product() -> None:
     assert (off <= ATTENTION.bound(problem, eager).gradients["key"][0, 0]).all()
     del eager["scaled"]
     assert np.argwhere(off > ATTENTION.bound(problem, eager).gradients["key"][0, 0]).tolist() == [[9, 1], [9, 2]]
+
+
+def test_what_only_warns_does_not_decide_the_profile() -> None:
+    target = "torch.nn.functional:scaled_dot_product_attention"
+    verdict = conform(
+        "attention", target, dtypes=["float32"], examples=60, only=["forward", "masked NaN does not leak"]
+    )
+    assert [check.status for check in verdict.checks] == ["passed", "warning"]
+    assert verdict.profiles["float32"].met == "fp32"
+
+
+def test_a_masked_nan_that_only_changes_the_rounding_does_not_leak() -> None:
+    target = "lemmata.gpu.attention:scaled_dot_product_attention"
+    (check,) = conform("attention", target, dtypes=["float64"], examples=120, only=["masked NaN does not leak"]).checks
+    assert check.status == "passed"

@@ -48,6 +48,7 @@ TRITON = (
     ("softmax", "softmax:triton_softmax", 20),
     ("attention", "attention:triton_scaled_dot_product_attention", 6),
     ("attention_with_lse", "attention:triton_scaled_dot_product_attention_with_lse", 6),
+    ("softcapped_attention", "attention:triton_softcapped_attention", 6),
     ("layer_norm", "norm:triton_layer_norm", 20),
     ("rms_norm", "norm:triton_rms_norm", 20),
     ("add_layer_norm", "norm:triton_add_layer_norm", 20),

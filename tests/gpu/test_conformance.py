@@ -15,10 +15,10 @@ _HALVES = ("float16", "bfloat16")
 
 
 def found_nothing(verdict: Verdict, examples: int) -> None:
-    """No check failed. Few cases may leave a law without one."""
+    """No check failed, and cases were run in every dtype. Few cases may leave a law without one."""
+    assert {dtype for dtype, taken in verdict.acceptance.items() if taken.accepted == examples} == set(verdict.dtypes)
     failed = [f"{check.name}, {check.dtype}: {check.failure}" for check in verdict.checks if check.status == "failed"]
     assert not failed
-    assert all(taken.accepted in (0, examples) for taken in verdict.acceptance.values())
     silent = [check for check in verdict.checks if check.name == "derivative of the gradient"]
     assert all(check.status in ("passed", "not run") for check in silent), "a gradient is silently constant"
 
@@ -28,7 +28,6 @@ def test_an_operator_conforms(operation: str, target: str, examples: int) -> Non
     dtypes = ["float64", "float32"] if operation in _OF_PARTS else None
     verdict = conform(operation, f"lemmata.gpu.{target}", dtypes=dtypes, examples=examples)
     found_nothing(verdict, examples)
-    assert all(taken.accepted == examples for taken in verdict.acceptance.values())
 
 
 @pytest.mark.parametrize(("operation", "target", "examples"), TRITON, ids=[operation for operation, _, _ in TRITON])
@@ -37,7 +36,6 @@ def test_a_kernel_conforms_in_the_interpreter(operation: str, target: str, examp
         pytest.skip("NOT RUN: kernels are compiled in this process")
     verdict = conform(operation, f"lemmata.gpu.{target}", dtypes=["float32", "float16"], examples=examples)
     found_nothing(verdict, examples)
-    assert any(taken.accepted for taken in verdict.acceptance.values())
 
 
 @pytest.mark.cuda

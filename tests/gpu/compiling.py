@@ -1,0 +1,109 @@
+"""Compiles the Triton kernels for GPUs of two generations, without one.
+
+    TRITON_INTERPRET=0 python -m lemmata.tests.gpu.compiling FAMILY
+
+What is missing among the constants of a kernel would be a number that is passed to it: every parameter in capital
+letters has to be one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import cycle, product
+from typing import Any
+
+import torch
+import triton
+from lemmata.gpu import (
+    triton_attention_backward,
+    triton_attention_common,
+    triton_attention_forward,
+    triton_loss,
+    triton_norm_backward,
+    triton_norm_forward,
+    triton_softmax,
+)
+from lemmata.gpu.triton_runtime import tl
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+Use = tuple[Any, dict[str, Any]]
+# Shared memory that a block may use on every GPU since compute capability 8.0.
+_SHARED = 99 * 1024
+# Of the GPUs that kernels are compiled for, one after the other.
+_CAPABILITIES = (80, 90)
+
+
+def softmax() -> Iterator[Use]:
+    """Short rows, several in a tile."""
+    for kernel in (triton_softmax._softmax_forward_kernel, triton_softmax._softmax_backward_kernel):
+        yield kernel, {"COMPUTE": tl.float32, "ROWS": 4, "COLS": 1024}
+
+
+def attention() -> Iterator[Use]:
+    """An additive mask with a cap, and a causal window."""
+    blocks = triton_attention_common.attention_blocks(80, 64, torch.float16)
+    shape = {name: x for name, x in blocks.constants().items() if name.startswith("BLOCK")}
+    precision = triton_attention_common.precision(torch.float16)
+    for mask, causal in ((2, False), (0, True)):
+        options = {"MASK": mask, "CAUSAL": causal, "CAP": not causal, "WINDOW": causal, "PRECISION": precision}
+        for kernel in (
+            triton_attention_forward._forward_kernel,
+            triton_attention_backward._row_term_kernel,
+            triton_attention_backward._key_value_kernel,
+            triton_attention_backward._query_kernel,
+        ):
+            yield kernel, {**shape, **options, "STORE_DS": mask == 2}
+
+
+def norm() -> Iterator[Use]:
+    """Rows that fit in a tile and longer ones, with and without a residual sum."""
+    for centred, residual in product((True, False), repeat=2):
+        options = {"CENTRED": centred, "RESIDUAL": residual, "WEIGHT": centred, "EPS": 1e-5, "COMPUTE": tl.float32}
+        options |= {"BIAS": centred, "DX": True, "DWEIGHT": True, "DBIAS": centred, "ROWS": 2, "COLS": 1024}
+        for whole in (True, False):
+            yield triton_norm_forward._forward_kernel, {**options, "WHOLE": whole}
+        for kernel in (
+            triton_norm_backward._backward_kernel,
+            triton_norm_backward._long_row_kernel,
+            triton_norm_backward._parameter_kernel,
+        ):
+            yield kernel, options
+
+
+def loss() -> Iterator[Use]:
+    """With every option, and with none."""
+    for given in (True, False):
+        options = {"KEEP": given, "WEIGHT": given, "SMOOTHING": 0.1 * given, "ZETA": 1e-4 * given}
+        for kernel in (triton_loss._forward_kernel, triton_loss._backward_kernel):
+            yield kernel, {**options, "COMPUTE": tl.float32, "ROWS": 2, "COLS": 1024}
+
+
+FAMILIES: dict[str, Callable[[], Iterator[Use]]] = {f.__name__: f for f in (softmax, attention, norm, loss)}
+# Neither a tensor in float16 nor a whole number.
+_TYPES = {"scale": "fp32", "cap": "fp32", "target_ptr": "*i64", "keep_ptr": "*u8"} | dict.fromkeys(
+    ("lse_ptr", "row_term_ptr", "ds_ptr", "dlse_ptr", "mean_ptr", "rstd_ptr", "dweight_ptr", "dbias_ptr", "loss_ptr",
+     "shift_ptr", "log_z_ptr", "mean_weight_ptr", "dloss_ptr"), "*fp32"
+)  # fmt: skip
+
+
+def main() -> int:
+    """Compiles a family; raises what the compiler says of a kernel."""
+    for (kernel, constants), capability in zip(FAMILIES[sys.argv[1]](), cycle(_CAPABILITIES), strict=False):
+        used = {name: x for name, x in constants.items() if name in kernel.arg_names}
+        assert {name for name in kernel.arg_names if name.isupper()} == set(used), (kernel, constants)
+        signature = {name: _type(name, used) for name in kernel.arg_names}
+        source = ASTSource(kernel, signature, {(kernel.arg_names.index(name),): x for name, x in used.items()})
+        options = {"num_warps": 4, "num_stages": 1, "enable_fp_fusion": True}
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+        assert compiled.metadata.shared <= _SHARED, (kernel, constants, compiled.metadata.shared)
+    return 0
+
+
+def _type(name: str, constants: dict[str, Any]) -> str:
+    return _TYPES.get(name, "constexpr" if name in constants else "*fp16" if name.endswith("_ptr") else "i32")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
