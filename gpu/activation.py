@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from .interpreter import interpret_without_cuda
-from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, new_like
+from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, new_like, operator
 
 _Function = Callable[[torch.Tensor], torch.Tensor]
 _TANH = math.sqrt(2 / math.pi)
@@ -101,12 +101,58 @@ _SWIGLU = _gated("swiglu", _silu, _silu_slope)
 _GEGLU = _gated("geglu", _gelu, _gelu_slope)
 
 
-def _activated(operator: Any, name: str, *tensors: torch.Tensor) -> torch.Tensor:
+# Triton kernels ------------------------------------------------------------------------------------------------------
+
+
+def _triton_gated(name: str, function: int, value: _Function, slope: _Function) -> Any:
+    def forward(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+        from .triton_gated import gated_forward
+
+        return gated_forward(gate, up, function)
+
+    def backward(dy: torch.Tensor, gate: torch.Tensor, up: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        from .triton_gated import gated_backward
+
+        return gated_backward(dy, gate, up, function)
+
+    kernel = operator(
+        f"{name}_backward",
+        "(Tensor dy, Tensor gate, Tensor up) -> (Tensor, Tensor)",
+        backward,
+        lambda dy, gate, up: (new_like(gate), new_like(up)),
+    )
+
+    def gradient(cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]) -> Gradients:
+        (dy,), (gate, up) = cotangents, arguments
+        if not torch.is_grad_enabled():
+            found = kernel(dy, gate, up)
+        else:  # to be differentiated again
+            a, b, down = computed_in(gate, up, dy)
+            found = tuple(x.to(gate.dtype) for x in (down * b * slope(a), down * value(a)))
+        return tuple(x if wanted else None for x, wanted in zip(found, needed, strict=True))
+
+    return differentiable(
+        name, "(Tensor gate, Tensor up) -> Tensor", forward, lambda gate, up: new_like(gate), gradient
+    )
+
+
+# What a gate goes through, by its number in the kernels.
+_TRITON_SWIGLU = _triton_gated("triton_swiglu", 0, _silu, _silu_slope)
+_TRITON_GEGLU = _triton_gated("triton_geglu", 1, _gelu, _gelu_slope)
+
+# Functions -----------------------------------------------------------------------------------------------------------
+
+
+def _check(name: str, *tensors: torch.Tensor) -> None:
     interpret_without_cuda()
     check_floating(name, *tensors)
     if any(x.shape != tensors[0].shape for x in tensors):
         raise ValueError(f"{name} got shapes {' and '.join(str(tuple(x.shape)) for x in tensors)}: they are one shape")
-    y: torch.Tensor = operator(*computed_in(*tensors))
+
+
+def _activated(function: Any, name: str, *tensors: torch.Tensor) -> torch.Tensor:
+    _check(name, *tensors)
+    y: torch.Tensor = function(*computed_in(*tensors))
     return y.to(tensors[0].dtype)
 
 
@@ -162,3 +208,25 @@ def swiglu(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
 def geglu(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
     """gelu(gate)·up with the exact gelu. Arguments, result and errors are those of `swiglu`."""
     return _activated(_GEGLU, "geglu", gate, up)
+
+
+def triton_swiglu(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    """`swiglu` by Triton kernels, forward and backward; nothing but the arguments is kept.
+
+    Without a CUDA device the kernels run in Triton's interpreter.
+
+    Raises:
+        TypeError, ValueError: as `swiglu`.
+        RuntimeError: tensors are on the CPU and Triton was imported without TRITON_INTERPRET=1.
+        NotImplementedError: bfloat16 in Triton's interpreter, which computes it wrongly.
+    """
+    _check("triton_swiglu", gate, up)
+    y: torch.Tensor = _TRITON_SWIGLU(gate, up)
+    return y
+
+
+def triton_geglu(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    """`geglu` by Triton kernels, with Φ(x) as ½(1 + erf(x/√2)); errors are those of `triton_swiglu`."""
+    _check("triton_geglu", gate, up)
+    y: torch.Tensor = _TRITON_GEGLU(gate, up)
+    return y

@@ -23,7 +23,6 @@ import torch
 
 from .autocast import raised
 from .interpreter import interpret_without_cuda
-from .linear import tied_output
 from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, new_like, operator
 
 IGNORED = -100
@@ -64,7 +63,7 @@ def _of_labels(
     return loss if keep is None else loss.masked_fill(~keep, 0.0)
 
 
-def _gradient_of_labels(
+def gradient_of_labels(
     cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
 ) -> Gradients:
     (dloss,), (x, target, keep, weight, smoothing, zeta) = cotangents, arguments
@@ -109,7 +108,7 @@ _LABELS = differentiable(
     "(Tensor x, Tensor target, Tensor? keep, Tensor? weight, float smoothing, float zeta) -> Tensor",
     _of_labels,
     lambda x, target, keep, weight, smoothing, zeta: x.new_empty(target.shape),
-    _gradient_of_labels,
+    gradient_of_labels,
 )
 _DISTRIBUTIONS = differentiable(
     "soft_cross_entropy",
@@ -150,7 +149,7 @@ def _triton_gradient(
     x, target, keep, weight, smoothing, zeta = arguments
     if torch.is_grad_enabled():  # to be differentiated again
         wide, scale = computed_in(x, weight)
-        dx, *rest = _gradient_of_labels(cotangents[:1], (wide, target, keep, scale, smoothing, zeta), (), needed)
+        dx, *rest = gradient_of_labels(cotangents[:1], (wide, target, keep, scale, smoothing, zeta), (), needed)
         return None if dx is None else dx.to(x.dtype), *rest
     return _TRITON_BACKWARD(cotangents[0], x, target, keep, weight, *outputs[1:], smoothing, zeta), *(None,) * 5
 
@@ -166,10 +165,10 @@ _TRITON_LABELS = differentiable(
 
 # Functions -----------------------------------------------------------------------------------------------------------
 
-_OfLabels = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor | None, float, float], torch.Tensor]
+OfLabels = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor | None, float, float], torch.Tensor]
 
 
-def _eager(
+def eager_labels(
     x: torch.Tensor,
     target: torch.Tensor,
     keep: torch.Tensor | None,
@@ -197,7 +196,7 @@ def _triton(
     return loss.reshape(target.shape)
 
 
-def _check_labels(function: str, x: torch.Tensor, target: torch.Tensor) -> None:
+def check_labels(function: str, x: torch.Tensor, target: torch.Tensor) -> None:
     if target.dtype != torch.int64 or target.shape != x.shape[:-1]:
         raise ValueError(
             f"{function} got targets of {target.dtype}, {tuple(target.shape)}, for logits of {tuple(x.shape)}: "
@@ -205,12 +204,12 @@ def _check_labels(function: str, x: torch.Tensor, target: torch.Tensor) -> None:
         )
 
 
-def _check_classes(function: str, weight: torch.Tensor | None, classes: int) -> None:
+def check_classes(function: str, weight: torch.Tensor | None, classes: int) -> None:
     if weight is not None and tuple(weight.shape) != (classes,):
         raise ValueError(f"{function} got weights of {tuple(weight.shape)} for {classes} classes")
 
 
-def _reduced(
+def reduced(
     loss: torch.Tensor, target: torch.Tensor, keep: torch.Tensor | None, weight: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The sum of the losses of the rows, and their mean, weighted as their targets are."""
@@ -247,7 +246,9 @@ def cross_entropy(
         TypeError: a dtype is not supported, or two differ.
         ValueError: shapes do not fit, or `reduction` or `label_smoothing` is not one of those.
     """
-    return _cross_entropy("cross_entropy", _eager, input, target, weight, reduction, ignore_index, label_smoothing)
+    return _cross_entropy(
+        "cross_entropy", eager_labels, input, target, weight, reduction, ignore_index, label_smoothing
+    )
 
 
 def triton_cross_entropy(
@@ -274,7 +275,7 @@ def triton_cross_entropy(
 
 def _cross_entropy(
     function: str,
-    of_labels: _OfLabels,
+    of_labels: OfLabels,
     input: torch.Tensor,
     target: torch.Tensor,
     weight: torch.Tensor | None,
@@ -291,10 +292,10 @@ def _cross_entropy(
         raise ValueError(f"label_smoothing={label_smoothing} is not between 0 and 1")
     if input.ndim != 2:
         raise ValueError(f"cross_entropy got logits of shape {tuple(input.shape)}: they are (n, V)")
-    _check_classes("cross_entropy", weight, input.shape[-1])
+    check_classes("cross_entropy", weight, input.shape[-1])
     wide = computed_in(weight)[0]
     if target.is_floating_point():
-        if of_labels is not _eager:
+        if of_labels is not eager_labels:
             raise NotImplementedError(f"{function} takes labels, and no distributions; cross_entropy takes both")
         check_floating("cross_entropy", input, target)
         if target.shape != input.shape or label_smoothing:
@@ -305,11 +306,11 @@ def _cross_entropy(
         loss = _DISTRIBUTIONS(*computed_in(input, target), wide)
         total, mean = loss.sum(-1), loss.mean(-1)
     else:
-        _check_labels("cross_entropy", input, target)
+        check_labels("cross_entropy", input, target)
         keep = target != ignore_index
         labels = target.masked_fill(~keep, 0)
         loss = of_labels(input, labels, keep, weight, label_smoothing, 0.0)
-        total, mean = _reduced(loss, labels, keep, wide)
+        total, mean = reduced(loss, labels, keep, wide)
     found: torch.Tensor = {"mean": mean, "sum": total, "none": loss}[reduction]
     return found.to(input.dtype)
 
@@ -344,7 +345,7 @@ def smoothed_cross_entropy(
     interpret_without_cuda()
     x, weight = raised(x, weight, cpu=True)
     check_floating("smoothed_cross_entropy", x, weight)
-    return tuple(y.to(x.dtype) for y in _losses(_eager, x, target, smoothing, weight, keep, zeta))  # type: ignore[return-value]  # three
+    return tuple(y.to(x.dtype) for y in losses_of(eager_labels, x, target, smoothing, weight, keep, zeta))  # type: ignore[return-value]  # three
 
 
 def triton_smoothed_cross_entropy(
@@ -360,11 +361,11 @@ def triton_smoothed_cross_entropy(
     interpret_without_cuda()
     x, weight = raised(x, weight, cpu=True)
     check_floating("triton_smoothed_cross_entropy", x, weight)
-    return tuple(y.to(x.dtype) for y in _losses(_triton, x, target, smoothing, weight, keep, zeta))  # type: ignore[return-value]  # three
+    return tuple(y.to(x.dtype) for y in losses_of(_triton, x, target, smoothing, weight, keep, zeta))  # type: ignore[return-value]  # three
 
 
-def _losses(
-    of_labels: _OfLabels,
+def losses_of(
+    of_labels: OfLabels,
     x: torch.Tensor,
     target: torch.Tensor,
     smoothing: float,
@@ -373,32 +374,9 @@ def _losses(
     zeta: float,
 ) -> Losses:
     """The losses, in the dtype that they are computed in."""
-    _check_labels("the loss", x, target)
-    _check_classes("the loss", weight, x.shape[-1])
+    check_labels("the loss", x, target)
+    check_classes("the loss", weight, x.shape[-1])
     if keep is not None:
         keep = keep.expand(target.shape)
     loss = of_labels(x, target, keep, weight, smoothing, zeta)
-    return loss, *_reduced(loss, target, keep, computed_in(weight)[0])
-
-
-def linear_cross_entropy(
-    h: torch.Tensor,
-    w: torch.Tensor,
-    target: torch.Tensor,
-    *,
-    weight: torch.Tensor | None = None,
-    keep: torch.Tensor | None = None,
-    zeta: float = 0.0,
-) -> Losses:
-    """Cross-entropy of the logits h wᵀ.
-
-    Args:
-        h: hidden states (..., n, d).
-        w: output table (V, d), in the same dtype.
-
-    The other arguments, results and errors are those of `smoothed_cross_entropy`.
-    """
-    check_floating("linear_cross_entropy", h, w)
-    wanted = raised(h, cpu=True)[0].dtype
-    logits, weight = raised(tied_output(*computed_in(h, w)), weight, cpu=True)
-    return tuple(y.to(wanted) for y in _losses(_eager, logits, target, 0.0, weight, keep, zeta))  # type: ignore[return-value]  # three
+    return loss, *reduced(loss, target, keep, computed_in(weight)[0])

@@ -51,7 +51,7 @@ def differentiable(
     fake: Callable[..., Any],
     gradient: Callable[[Outputs, Sequence[Any], Outputs, Sequence[bool]], Gradients],
     *,
-    keeps_tensors: bool = True,
+    keeps: Sequence[int] | None = None,
     keeps_outputs: bool = False,
 ) -> Operator:
     """The operator `lemmata::name` and its gradient.
@@ -60,7 +60,7 @@ def differentiable(
         name, schema, forward, fake: as in `operator`.
         gradient: of the cotangents, the arguments, the outputs (none unless `keeps_outputs`) and which arguments need
             one: the gradient of each argument, or None.
-        keeps_tensors: the gradient reads the arguments that are tensors, which are None otherwise.
+        keeps: which arguments the gradient reads, by position; other tensors are None. All of them if None.
         keeps_outputs: the gradient reads the outputs.
     """
 
@@ -72,7 +72,8 @@ def differentiable(
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         outputs = output if isinstance(output, tuple) else (output,)
-        tensors = tuple(x if keeps_tensors and isinstance(x, torch.Tensor) else None for x in inputs)
+        kept = range(len(inputs)) if keeps is None else keeps
+        tensors = tuple(x if i in kept and isinstance(x, torch.Tensor) else None for i, x in enumerate(inputs))
         ctx.save_for_backward(*tensors, *(outputs if keeps_outputs else ()))
         ctx.others = tuple(None if isinstance(x, torch.Tensor) else x for x in inputs)
 

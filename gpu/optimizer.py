@@ -157,10 +157,13 @@ def _adam_gradient(
     return dp, dh, beta1 * dm, beta2 * dv, *(None,) * 7
 
 
+_STEP = (
+    "(Tensor p, Tensor g, Tensor m, Tensor v, float t, float lr, float beta1, float beta2, float eps, float coupled, "
+    "float decoupled) -> (Tensor, Tensor, Tensor)"
+)
 _ADAM = differentiable(
     "adam",
-    "(Tensor p, Tensor g, Tensor m, Tensor v, float t, float lr, float beta1, float beta2, float eps, float coupled, "
-    "float decoupled) -> (Tensor, Tensor, Tensor)",
+    _STEP,
     _adam,
     lambda p, *rest: (new_like(p), new_like(p), new_like(p)),
     _adam_gradient,
@@ -220,6 +223,76 @@ def adamw(
     """
     found = _ADAM(*_checked("adamw", p, g, m, v), t, lr, beta1, beta2, eps, 0.0, weight_decay)
     p_new, m_new, v_new = (x.to(p.dtype) for x in found)
+    return p_new, m_new, v_new
+
+
+def _triton_step(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    from .triton_adam import adam_step
+
+    return adam_step(*arguments)
+
+
+def _triton_adam_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    """In PyTorch operations: a step is differentiated in meta-learning alone."""
+    dtype = arguments[0].dtype
+    found = _adam_gradient(tuple(computed_in(*cotangents)), (*computed_in(*arguments[:4]), *arguments[4:]), (), needed)
+    return tuple(None if x is None else x.to(dtype) for x in found)
+
+
+_TRITON_ADAM = differentiable(
+    "triton_adam",
+    _STEP,
+    _triton_step,
+    lambda p, *rest: (new_like(p), new_like(p), new_like(p)),
+    _triton_adam_gradient,
+)
+
+
+def triton_adam(
+    p: torch.Tensor,
+    g: torch.Tensor,
+    m: torch.Tensor,
+    v: torch.Tensor,
+    t: float,
+    lr: float,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`adam` by one Triton kernel; its gradient is that of `adam`.
+
+    Without a CUDA device the kernel runs in Triton's interpreter.
+
+    Raises:
+        TypeError, ValueError: as `adam`.
+        RuntimeError: tensors are on the CPU and Triton was imported without TRITON_INTERPRET=1.
+        NotImplementedError: bfloat16 in Triton's interpreter, which computes it wrongly.
+    """
+    _checked("triton_adam", p, g, m, v)
+    p_new, m_new, v_new = _TRITON_ADAM(p, g, m, v, t, lr, beta1, beta2, eps, weight_decay, 0.0)
+    return p_new, m_new, v_new
+
+
+def triton_adamw(
+    p: torch.Tensor,
+    g: torch.Tensor,
+    m: torch.Tensor,
+    v: torch.Tensor,
+    t: float,
+    lr: float,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`adamw` by the kernel of `triton_adam`, whose errors it has, too."""
+    _checked("triton_adamw", p, g, m, v)
+    p_new, m_new, v_new = _TRITON_ADAM(p, g, m, v, t, lr, beta1, beta2, eps, 0.0, weight_decay)
     return p_new, m_new, v_new
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from .interpreter import interpret_without_cuda
-from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, new_like
+from .operators import Gradients, Outputs, check_floating, computed_in, differentiable, new_like, operator
 
 
 def _split(x: torch.Tensor, pairs: int, interleaved: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,6 +53,49 @@ _ROPE = differentiable(
     _rotated,
     lambda x, cosine, sine, interleaved: new_like(x),
     _rope_gradient,
+    keeps=(1, 2),
+)
+
+
+def _triton_rotated(x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor, interleaved: bool) -> torch.Tensor:
+    from .triton_rope import rotate
+
+    return rotate(x, cosine, sine, interleaved)
+
+
+def _triton_rope_backward(
+    dy: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor, interleaved: bool
+) -> torch.Tensor:
+    from .triton_rope import rotate
+
+    return rotate(dy, cosine, sine, interleaved, back=True)
+
+
+_TRITON_ROPE_BACKWARD = operator(
+    "triton_rope_backward",
+    "(Tensor dy, Tensor cosine, Tensor sine, bool interleaved) -> Tensor",
+    _triton_rope_backward,
+    lambda dy, cosine, sine, interleaved: new_like(dy),
+)
+
+
+def _triton_rope_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    (dy,), (_, cosine, sine, interleaved) = cotangents, arguments
+    if not torch.is_grad_enabled():
+        return _TRITON_ROPE_BACKWARD(dy, cosine, sine, interleaved), None, None, None
+    # To be differentiated again: in PyTorch operations.
+    return _rotated(computed_in(dy)[0], cosine, -sine, interleaved).to(dy.dtype), None, None, None
+
+
+_TRITON_ROPE = differentiable(
+    "triton_rope",
+    "(Tensor x, Tensor cosine, Tensor sine, bool interleaved) -> Tensor",
+    _triton_rotated,
+    lambda x, cosine, sine, interleaved: new_like(x),
+    _triton_rope_gradient,
+    keeps=(1, 2),
 )
 
 
@@ -158,14 +201,36 @@ def rope(x: torch.Tensor, pos: torch.Tensor, omega: torch.Tensor, *, interleaved
         TypeError: a dtype is not supported.
         ValueError: there are more frequencies than pairs of features.
     """
-    interpret_without_cuda()
-    check_floating("rope", x)
-    if 2 * omega.shape[-1] > x.shape[-1]:
-        raise ValueError(f"rope got {omega.shape[-1]} frequencies for {x.shape[-1]} features, 2 of which make a pair")
-    (wide,) = computed_in(x)
-    theta = _angles(pos.detach(), omega.detach())
-    y: torch.Tensor = _ROPE(wide, theta.cos().to(wide.dtype), theta.sin().to(wide.dtype), interleaved)
+    cosine, sine = _turns("rope", x, pos, omega)
+    y: torch.Tensor = _ROPE(*computed_in(x), cosine, sine, interleaved)
     return y.to(x.dtype)
+
+
+def triton_rope(x: torch.Tensor, pos: torch.Tensor, omega: torch.Tensor, *, interleaved: bool = False) -> torch.Tensor:
+    """`rope` by a Triton kernel, forward and backward; nothing but cosines and sines is kept.
+
+    Without a CUDA device the kernel runs in Triton's interpreter.
+
+    Raises:
+        TypeError, ValueError: as `rope`.
+        RuntimeError: `x` is on the CPU and Triton was imported without TRITON_INTERPRET=1.
+        NotImplementedError: bfloat16 in Triton's interpreter, which computes it wrongly.
+    """
+    y: torch.Tensor = _TRITON_ROPE(x, *_turns("triton_rope", x, pos, omega), interleaved)
+    return y
+
+
+def _turns(function: str, x: torch.Tensor, pos: torch.Tensor, omega: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines of the angles, (..., n, h), in the dtype that `x` is computed in."""
+    interpret_without_cuda()
+    check_floating(function, x)
+    if 2 * omega.shape[-1] > x.shape[-1]:
+        raise ValueError(
+            f"{function} got {omega.shape[-1]} frequencies for {x.shape[-1]} features, 2 of which make a pair"
+        )
+    compute = torch.promote_types(x.dtype, torch.float32)
+    theta = _angles(pos.detach(), omega.detach())
+    return theta.cos().to(compute), theta.sin().to(compute)
 
 
 def sinusoidal(pos: torch.Tensor, omega: torch.Tensor, *, interleaved: bool = False) -> torch.Tensor:

@@ -37,6 +37,12 @@ def _floating(x: torch.Tensor, dtype: torch.dtype | None, function: str) -> torc
     return x.to(wanted)
 
 
+def _exact_as_floating(x: torch.Tensor) -> torch.Tensor:
+    """The argument of a log-sum-exp: integers and booleans in the default dtype."""
+    exact = not x.dtype.is_floating_point and not x.dtype.is_complex
+    return _floating(x, torch.get_default_dtype() if exact else None, "logsumexp")
+
+
 def _shift(x: torch.Tensor, dim: int) -> torch.Tensor:
     """The maximum along `dim`, kept as a dimension; 0 in place of an infinite one, as an identity shift."""
     maximum = x.amax(dim, keepdim=True)
@@ -104,7 +110,7 @@ _SOFTMAX = differentiable(
     _softmax,
     lambda x, dim: new_like(x),
     _softmax_gradient,
-    keeps_tensors=False,
+    keeps=(),
     keeps_outputs=True,
 )
 _LOG_SOFTMAX = differentiable(
@@ -113,7 +119,7 @@ _LOG_SOFTMAX = differentiable(
     _log_softmax,
     lambda x, dim: new_like(x),
     _log_softmax_gradient,
-    keeps_tensors=False,
+    keeps=(),
     keeps_outputs=True,
 )
 _LOGSUMEXP = differentiable(
@@ -129,45 +135,119 @@ _LOGSUMEXP = differentiable(
 # Triton kernels ------------------------------------------------------------------------------------------------------
 
 
-def _triton_forward(x: torch.Tensor, dim: int) -> torch.Tensor:
+def _again(x: torch.Tensor, dim: int) -> torch.Tensor:
+    """The softmax in PyTorch operations, to be differentiated once more."""
+    e = torch.exp(x - x.detach().amax(dim, keepdim=True)) if x.numel() else x
+    return e / e.sum(dim, keepdim=True)
+
+
+def _triton_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
     from .triton_softmax import softmax_forward
 
     return softmax_forward(x, dim)
 
 
-def _triton_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
+def _triton_softmax_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
     from .triton_softmax import softmax_backward
 
     return softmax_backward(dy, x, dim)
 
 
-_TRITON_BACKWARD = operator(
-    "triton_softmax_backward",
-    "(Tensor dy, Tensor x, int dim) -> Tensor",
-    _triton_backward,
-    lambda dy, x, dim: new_like(x),
+def _triton_log_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
+    from .triton_log_softmax import log_softmax_forward
+
+    return log_softmax_forward(x, dim)
+
+
+def _triton_log_softmax_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
+    from .triton_log_softmax import log_softmax_backward
+
+    return log_softmax_backward(dy, x, dim)
+
+
+def _triton_logsumexp(x: torch.Tensor, dim: int) -> torch.Tensor:
+    from .triton_log_softmax import logsumexp_forward
+
+    return logsumexp_forward(x, dim)
+
+
+def _triton_logsumexp_backward(dy: torch.Tensor, x: torch.Tensor, y: torch.Tensor, dim: int) -> torch.Tensor:
+    from .triton_log_softmax import logsumexp_backward
+
+    return logsumexp_backward(dy, x, y, dim)
+
+
+def _fake_triton_logsumexp(x: torch.Tensor, dim: int) -> torch.Tensor:
+    shape = (*x.shape[:dim], 1, *x.shape[dim + 1 :]) if x.ndim else ()
+    return x.new_empty(shape, dtype=torch.promote_types(x.dtype, torch.float32))
+
+
+_BACKWARD = "(Tensor dy, Tensor x, int dim) -> Tensor"
+_TRITON_SOFTMAX_BACKWARD = operator(
+    "triton_softmax_backward", _BACKWARD, _triton_softmax_backward, lambda dy, x, dim: new_like(x)
+)
+_TRITON_LOG_SOFTMAX_BACKWARD = operator(
+    "triton_log_softmax_backward", _BACKWARD, _triton_log_softmax_backward, lambda dy, x, dim: new_like(x)
+)
+_TRITON_LOGSUMEXP_BACKWARD = operator(
+    "triton_logsumexp_backward",
+    "(Tensor dy, Tensor x, Tensor y, int dim) -> Tensor",
+    _triton_logsumexp_backward,
+    lambda dy, x, y, dim: new_like(x),
 )
 
 
-def _triton_gradient(
+def _triton_softmax_gradient(
     cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
 ) -> Gradients:
     (dy,), (x, dim) = cotangents, arguments
     if not torch.is_grad_enabled():
-        return _TRITON_BACKWARD(dy, x, dim), None
-    # To be differentiated again: in PyTorch operations.
+        return _TRITON_SOFTMAX_BACKWARD(dy, x, dim), None
     wide, down = computed_in(x, dy)
-    e = torch.exp(wide - wide.detach().amax(dim, keepdim=True)) if x.numel() else wide
-    dx, _ = _softmax_gradient((down,), (None, dim), (e / e.sum(dim, keepdim=True),), needed)
+    dx, _ = _softmax_gradient((down,), (None, dim), (_again(wide, dim),), needed)
     return None if dx is None else dx.to(x.dtype), None
+
+
+def _triton_log_softmax_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    (dy,), (x, dim) = cotangents, arguments
+    if not torch.is_grad_enabled():
+        return _TRITON_LOG_SOFTMAX_BACKWARD(dy, x, dim), None
+    wide, down = computed_in(x, dy)
+    return (down - _again(wide, dim) * down.sum(dim, keepdim=True)).to(x.dtype), None
+
+
+def _triton_logsumexp_gradient(
+    cotangents: Outputs, arguments: Sequence[Any], outputs: Outputs, needed: Sequence[bool]
+) -> Gradients:
+    (dy,), (x, dim), (y,) = cotangents, arguments, outputs
+    if not torch.is_grad_enabled():
+        return _TRITON_LOGSUMEXP_BACKWARD(dy, x, y, dim), None
+    return ((computed_in(x)[0] - y).exp() * dy).to(x.dtype), None
 
 
 _TRITON_SOFTMAX = differentiable(
     "triton_softmax",
     "(Tensor x, int dim) -> Tensor",
-    _triton_forward,
+    _triton_softmax,
     lambda x, dim: new_like(x),
-    _triton_gradient,
+    _triton_softmax_gradient,
+)
+_TRITON_LOG_SOFTMAX = differentiable(
+    "triton_log_softmax",
+    "(Tensor x, int dim) -> Tensor",
+    _triton_log_softmax,
+    lambda x, dim: new_like(x),
+    _triton_log_softmax_gradient,
+)
+_TRITON_LOGSUMEXP = differentiable(
+    "triton_logsumexp",
+    "(Tensor x, int dim) -> Tensor",
+    _triton_logsumexp,
+    _fake_triton_logsumexp,
+    _triton_logsumexp_gradient,
+    keeps_outputs=True,
 )
 
 # Functions -----------------------------------------------------------------------------------------------------------
@@ -225,8 +305,7 @@ def logsumexp(input: torch.Tensor, dim: int, keepdim: bool = False) -> torch.Ten
     """
     interpret_without_cuda()
     dim = _normalized_dim(input, dim)
-    exact = not input.dtype.is_floating_point and not input.dtype.is_complex
-    x = _floating(input, torch.get_default_dtype() if exact else None, "logsumexp")
+    x = _exact_as_floating(input)
     y: torch.Tensor = _LOGSUMEXP(*computed_in(x), dim, keepdim)
     return y.to(x.dtype)
 
@@ -250,3 +329,23 @@ def triton_softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = No
     dim = _normalized_dim(input, dim)
     y: torch.Tensor = _TRITON_SOFTMAX(_floating(input, dtype, "triton_softmax"), dim)
     return y
+
+
+def triton_log_softmax(input: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """`log_softmax` by fused Triton kernels; what is said of `triton_softmax` holds for it, too."""
+    interpret_without_cuda()
+    dim = _normalized_dim(input, dim)
+    y: torch.Tensor = _TRITON_LOG_SOFTMAX(_floating(input, dtype, "triton_log_softmax"), dim)
+    return y
+
+
+def triton_logsumexp(input: torch.Tensor, dim: int, keepdim: bool = False) -> torch.Tensor:
+    """`logsumexp` by fused Triton kernels, which keep `input` and the result.
+
+    Args and result are those of `logsumexp`, errors those of `triton_softmax`.
+    """
+    interpret_without_cuda()
+    dim = _normalized_dim(input, dim)
+    x = _exact_as_floating(input)
+    y: torch.Tensor = _TRITON_LOGSUMEXP(x, dim).to(x.dtype)
+    return y if keepdim or input.ndim == 0 else y.squeeze(dim)

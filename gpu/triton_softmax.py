@@ -13,10 +13,48 @@ from .triton_runtime import INTERPRETED, LONGEST_INTERPRETED, check_tensors, jit
 
 
 @jit
-def _row_maximum(running: tl.tensor, tile: tl.tensor) -> Any:
+def row_maximum(running: tl.tensor, tile: tl.tensor) -> Any:
     # A NaN is left to the normaliser, which it always reaches: how a maximum treats NaN differs between
     # Triton versions, and between compiled and interpreted kernels.
     return tl.maximum(running, tl.max(tl.where(tile == tile, tile, -float("inf")), axis=1))
+
+
+@jit
+def finite_shift(maximum: tl.tensor, INFINITE: tl.constexpr) -> Any:
+    """What is subtracted before the exponential: the maximum, and 0 for -inf, as -inf - (-inf) is NaN.
+
+    +inf stays, which makes a whole slice NaN, unless INFINITE: then it is replaced by 0, too, and the sum is +inf.
+    """
+    replaced = maximum == -float("inf")
+    if INFINITE:
+        replaced = tl.abs(maximum) == float("inf")
+    return tl.where(replaced, 0.0, maximum)
+
+
+@jit
+def online_normaliser(
+    x_row: tl.tensor,
+    row_inside: tl.tensor,
+    n: tl.tensor,
+    x_n_stride: tl.tensor,
+    INFINITE: tl.constexpr,
+    COMPUTE: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLS: tl.constexpr,
+) -> Any:
+    """The shift of each row and Σ exp(x - shift), in one pass."""
+    maximum = tl.full([ROWS], -float("inf"), COMPUTE)
+    total = tl.zeros([ROWS], COMPUTE)
+    for start in range(0, n, COLS):
+        col = start + tl.arange(0, COLS).to(tl.int64)
+        inside = row_inside[:, None] & (col < n)[None, :]
+        x = tl.load(x_row[:, None] + col[None, :] * x_n_stride, mask=inside, other=-float("inf")).to(COMPUTE)
+        new_maximum = row_maximum(maximum, x)
+        # While a row holds only -inf its shift is 0.
+        shift = finite_shift(new_maximum, INFINITE)
+        total = total * tl.exp(maximum - shift) + tl.sum(tl.exp(x - shift[:, None]), axis=1)
+        maximum = new_maximum
+    return finite_shift(maximum, INFINITE), total
 
 
 @jit
@@ -37,18 +75,7 @@ def _softmax_forward_kernel(
     row_inside = row < rows
     x_row = x_ptr + (row // inner) * x_outer_stride + (row % inner) * x_inner_stride
     y_row = y_ptr + (row // inner) * n * inner + row % inner
-    maximum = tl.full([ROWS], -float("inf"), COMPUTE)
-    total = tl.zeros([ROWS], COMPUTE)
-    for start in range(0, n, COLS):
-        col = start + tl.arange(0, COLS).to(tl.int64)
-        inside = row_inside[:, None] & (col < n)[None, :]
-        x = tl.load(x_row[:, None] + col[None, :] * x_n_stride, mask=inside, other=-float("inf")).to(COMPUTE)
-        new_maximum = _row_maximum(maximum, x)
-        # While a row holds only -inf its maximum is replaced by 0, or -inf - (-inf) would be NaN.
-        shift = tl.where(new_maximum == -float("inf"), 0.0, new_maximum)
-        total = total * tl.exp(maximum - shift) + tl.sum(tl.exp(x - shift[:, None]), axis=1)
-        maximum = new_maximum
-    shift = tl.where(maximum == -float("inf"), 0.0, maximum)
+    shift, total = online_normaliser(x_row, row_inside, n, x_n_stride, False, COMPUTE, ROWS, COLS)
     for start in range(0, n, COLS):
         col = start + tl.arange(0, COLS).to(tl.int64)
         inside = row_inside[:, None] & (col < n)[None, :]
@@ -89,14 +116,14 @@ def _softmax_backward_kernel(
         inside = row_inside[:, None] & (col < n)[None, :]
         x = tl.load(x_row[:, None] + col[None, :] * x_n_stride, mask=inside, other=-float("inf")).to(COMPUTE)
         dy = tl.load(dy_row[:, None] + col[None, :] * dy_n_stride, mask=inside, other=0.0).to(COMPUTE)
-        new_maximum = _row_maximum(maximum, x)
-        shift = tl.where(new_maximum == -float("inf"), 0.0, new_maximum)
+        new_maximum = row_maximum(maximum, x)
+        shift = finite_shift(new_maximum, False)
         rescale = tl.exp(maximum - shift)
         e = tl.exp(x - shift[:, None])
         total = total * rescale + tl.sum(e, axis=1)
         weighted = weighted * rescale + tl.sum(e * dy, axis=1)
         maximum = new_maximum
-    shift = tl.where(maximum == -float("inf"), 0.0, maximum)
+    shift = finite_shift(maximum, False)
     mean = weighted / total
     for start in range(0, n, COLS):
         col = start + tl.arange(0, COLS).to(tl.int64)
@@ -121,7 +148,7 @@ def softmax_tile(rows: int, n: int, inner: int) -> tuple[int, int]:
     return min(next_power_of_2(rows), limit // cols), cols
 
 
-def _as_rows(x: torch.Tensor, dim: int) -> torch.Tensor:
+def slices_of(x: torch.Tensor, dim: int) -> torch.Tensor:
     """`x` as (outer, n, inner): a view where its strides allow it, else a copy."""
     outer, inner = 1, 1
     for size in x.shape[:dim]:
@@ -131,7 +158,8 @@ def _as_rows(x: torch.Tensor, dim: int) -> torch.Tensor:
     return x.reshape(outer, x.shape[dim] if x.ndim else 1, inner)
 
 
-def _launch_geometry(x: torch.Tensor) -> tuple[int, dict[str, Any]]:
+def launch_geometry(x: torch.Tensor) -> tuple[int, dict[str, Any]]:
+    """How many programs run over (outer, n, inner), and what they are compiled for."""
     outer, n, inner = x.shape
     tile_rows, tile_cols = softmax_tile(outer * inner, n, inner)
     compute = tl.float64 if x.dtype is torch.float64 else tl.float32
@@ -146,9 +174,9 @@ def softmax_forward(x: torch.Tensor, dim: int) -> torch.Tensor:
     y = torch.empty_like(x, memory_format=torch.contiguous_format)
     if x.numel() == 0:
         return y
-    x = _as_rows(x, dim)
+    x = slices_of(x, dim)
     outer, n, inner = x.shape
-    programs, constants = _launch_geometry(x)
+    programs, constants = launch_geometry(x)
     with kernel_launch(x):
         _softmax_forward_kernel[(programs,)](x, y, outer * inner, n, inner, *x.stride(), **constants)
     return y
@@ -160,9 +188,9 @@ def softmax_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tenso
     dx = torch.empty_like(x, memory_format=torch.contiguous_format)
     if x.numel() == 0:
         return dx
-    x, dy = _as_rows(x, dim), _as_rows(dy, dim)
+    x, dy = slices_of(x, dim), slices_of(dy, dim)
     outer, n, inner = x.shape
-    programs, constants = _launch_geometry(x)
+    programs, constants = launch_geometry(x)
     with kernel_launch(x):
         _softmax_backward_kernel[(programs,)](
             x, dy, dx, outer * inner, n, inner, *x.stride(), *dy.stride(), **constants

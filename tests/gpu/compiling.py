@@ -16,12 +16,17 @@ from typing import Any
 import torch
 import triton
 from lemmata.gpu import (
+    triton_adam,
     triton_attention_backward,
     triton_attention_common,
     triton_attention_forward,
+    triton_embedding,
+    triton_gated,
+    triton_log_softmax,
     triton_loss,
     triton_norm_backward,
     triton_norm_forward,
+    triton_rope,
     triton_softmax,
 )
 from lemmata.gpu.triton_runtime import tl
@@ -37,7 +42,14 @@ _CAPABILITIES = (80, 90)
 
 def softmax() -> Iterator[Use]:
     """Short rows, several in a tile."""
-    for kernel in (triton_softmax._softmax_forward_kernel, triton_softmax._softmax_backward_kernel):
+    for kernel in (
+        triton_softmax._softmax_forward_kernel,
+        triton_softmax._softmax_backward_kernel,
+        triton_log_softmax._log_softmax_forward_kernel,
+        triton_log_softmax._log_softmax_backward_kernel,
+        triton_log_softmax._logsumexp_forward_kernel,
+        triton_log_softmax._logsumexp_backward_kernel,
+    ):
         yield kernel, {"COMPUTE": tl.float32, "ROWS": 4, "COLS": 1024}
 
 
@@ -80,12 +92,29 @@ def loss() -> Iterator[Use]:
             yield kernel, {**options, "COMPUTE": tl.float32, "ROWS": 2, "COLS": 1024}
 
 
-FAMILIES: dict[str, Callable[[], Iterator[Use]]] = {f.__name__: f for f in (softmax, attention, norm, loss)}
+def elementwise() -> Iterator[Use]:
+    """Gated units, rotations and a step of Adam."""
+    for gate in (triton_gated.SILU, triton_gated.GELU):
+        for kernel in (triton_gated._forward_kernel, triton_gated._backward_kernel):
+            yield kernel, {"GATE": gate, "COMPUTE": tl.float32, "BLOCK": 1024}
+    for back in (True, False):
+        yield triton_rope._kernel, {"INTERLEAVED": back, "BACK": back, "COMPUTE": tl.float32, "ROWS": 16, "COLS": 64}
+        yield triton_adam._kernel, {"COUPLED": back, "DECOUPLED": not back, "COMPUTE": tl.float32, "BLOCK": 1024}
+
+
+def embedding() -> Iterator[Use]:
+    """One row of the table a program."""
+    yield triton_embedding._kernel, {"COMPUTE": tl.float32, "TABLE": 1, "STRETCH": 8, "COLS": 256}
+
+
+FAMILIES: dict[str, Callable[[], Iterator[Use]]] = {
+    f.__name__: f for f in (softmax, attention, norm, loss, elementwise, embedding)
+}
 # Neither a tensor in float16 nor a whole number.
 _TYPES = {"scale": "fp32", "cap": "fp32", "target_ptr": "*i64", "keep_ptr": "*u8"} | dict.fromkeys(
     ("lse_ptr", "row_term_ptr", "ds_ptr", "dlse_ptr", "mean_ptr", "rstd_ptr", "dweight_ptr", "dbias_ptr", "loss_ptr",
-     "shift_ptr", "log_z_ptr", "mean_weight_ptr", "dloss_ptr"), "*fp32"
-)  # fmt: skip
+     "shift_ptr", "log_z_ptr", "mean_weight_ptr", "dloss_ptr", "cosine_ptr", "sine_ptr"), "*fp32"
+) | dict.fromkeys(("order_ptr", "end_ptr"), "*i64") | {"scalars_ptr": "*fp64"}  # fmt: skip
 
 
 def main() -> int:

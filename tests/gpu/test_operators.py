@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
-from lemmata.gpu import activation, attention, embedding, linear, loss, norm, optimizer, positional, softmax
+from lemmata.gpu import (
+    activation,
+    attention,
+    embedding,
+    linear,
+    linear_loss,
+    loss,
+    norm,
+    optimizer,
+    positional,
+    softmax,
+)
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -32,6 +43,8 @@ USES = {
     "log_softmax": Use(lambda x: softmax.log_softmax(x, -1), (X,)),
     "logsumexp": Use(lambda x: softmax.logsumexp(x, -1), (X,)),
     "triton_softmax": Use(lambda x: softmax.triton_softmax(x, -1), (X,)),
+    "triton_log_softmax": Use(lambda x: softmax.triton_log_softmax(x, 0), (X,)),
+    "triton_logsumexp": Use(lambda x: softmax.triton_logsumexp(x, -1), (X,)),
     "attention": Use(
         lambda q, k, v, b: attention.scaled_dot_product_attention(q, k, v, b, softcap=2.0),
         (numbers(1, 2, 3, 4), numbers(1, 2, 5, 4), numbers(1, 2, 5, 3), numbers(1, 1, 3, 5)),
@@ -42,6 +55,8 @@ USES = {
     "gelu_tanh": Use(lambda x: activation.gelu(x, "tanh"), (X,)),
     "swiglu": Use(activation.swiglu, (X, Y)),
     "geglu": Use(activation.geglu, (X, Y)),
+    "triton_swiglu": Use(activation.triton_swiglu, (X, Y)),
+    "triton_geglu": Use(activation.triton_geglu, (X, Y)),
     "layer_norm": Use(lambda x, w, b: norm.layer_norm(x, (4,), w, b), (X, SCALE, SHIFT)),
     "rms_norm": Use(lambda x, w: norm.rms_norm(x, (4,), w), (X, SCALE)),
     "add_layer_norm": Use(lambda x, r, w, b: norm.add_layer_norm(x, r, weight=w, bias=b), (X, Y, SCALE, SHIFT)),
@@ -51,13 +66,19 @@ USES = {
     "linear": Use(linear.linear, (X, numbers(2, 4), numbers(2))),
     "qkv_projection": Use(linear.qkv_projection, (X, numbers(2, 4), numbers(3, 4), numbers(1, 4))),
     "embedding": Use(lambda ids, w: embedding.embedding(ids, w), (LABELS, numbers(5, 2))),
+    "triton_embedding": Use(lambda ids, w: embedding.triton_embedding(ids, w), (LABELS, numbers(5, 2))),
     "cross_entropy": Use(lambda x: loss.cross_entropy(x, LABELS, SCALE.abs(), label_smoothing=0.1), (X,)),
     "soft_cross_entropy": Use(loss.cross_entropy, (X, POSITIVE)),
     "smoothed_cross_entropy": Use(
         lambda x: loss.smoothed_cross_entropy(x, LABELS, 0.2, weight=SCALE.abs(), keep=KEEP, zeta=0.3), (X,)
     ),
-    "linear_cross_entropy": Use(lambda h, w: loss.linear_cross_entropy(h, w, LABELS), (X, numbers(6, 4))),
+    "linear_cross_entropy": Use(lambda h, w: linear_loss.linear_cross_entropy(h, w, LABELS), (X, numbers(6, 4))),
+    "triton_cross_entropy": Use(lambda x: loss.triton_cross_entropy(x, LABELS, label_smoothing=0.1), (X,)),
+    "triton_linear_cross_entropy": Use(
+        lambda h, w: linear_loss.triton_linear_cross_entropy(h, w, LABELS, keep=KEEP, zeta=0.3), (X, numbers(6, 4))
+    ),
     "rope": Use(lambda x: positional.rope(x, torch.arange(3.0), torch.ones(1)), (X,)),
+    "triton_rope": Use(lambda x: positional.triton_rope(x, torch.arange(3.0), torch.ones(1), interleaved=True), (X,)),
     "sinusoidal": Use(positional.sinusoidal, (numbers(3), numbers(2))),
     "alibi": Use(lambda slope: positional.alibi(slope, PLACES[:3], PLACES), (numbers(2),)),
     "geometric": Use(positional.geometric, (X, torch.tensor(3.0, dtype=torch.float64))),
@@ -65,30 +86,46 @@ USES = {
     "nesterov_sgd": Use(lambda p, g, v: optimizer.nesterov_sgd(p, g, 0.1, 0.9, buf=v), (X, Y, X + Y)),
     "adam": Use(lambda p, g, m, v: optimizer.adam(p, g, m, v, 3.0, 0.1, weight_decay=0.1), (X, Y, X + Y, POSITIVE)),
     "adamw": Use(lambda p, g, m, v: optimizer.adamw(p, g, m, v, 3.0, 0.1), (X, Y, X + Y, POSITIVE)),
+    "triton_adam": Use(
+        lambda p, g, m, v: optimizer.triton_adam(p, g, m, v, 3.0, 0.1, weight_decay=0.1), (X, Y, X + Y, POSITIVE)
+    ),
     "clip_grad_norm": Use(lambda g: optimizer.clip_grad_norm(g, 1.0), (X,)),
 }
 # What is called by name, with arguments as its schema has them.
 CHECKED: dict[str, tuple[Any, ...]] = {
+    "softmax": (X, 1),
+    "log_softmax": (X, 1),
+    "logsumexp": (X, 0, False),
+    "triton_softmax": (X, 1),
+    "triton_log_softmax": (X, 0),
+    "triton_logsumexp": (X, 1),
     "relu": (X,),
     "silu": (X,),
     "gelu": (X,),
     "gelu_tanh": (X,),
     "swiglu": (X, Y),
     "geglu": (X, Y),
+    "triton_swiglu": (X, Y),
+    "triton_geglu": (X, Y),
     "norm": (X, SCALE, SHIFT, 1e-5, True),
     "add_norm": (X, Y, SCALE, None, 1e-5, False),
     "triton_norm": (X, None, SCALE, SHIFT, 1e-5, True),
     "linear": (X, numbers(2, 4), numbers(2)),
     "qkv_projection": (X, numbers(2, 4), numbers(3, 4), numbers(1, 4), None, None, None),
     "embedding": (LABELS, numbers(5, 2), 3),
+    "triton_embedding": (LABELS, numbers(5, 2), 3),
     "cross_entropy": (X, LABELS, KEEP, None, 0.1, 0.2),
     "soft_cross_entropy": (X, Y, None),
+    "triton_cross_entropy": (X, LABELS, KEEP, SCALE.abs(), 0.1, 0.2),
+    "triton_linear_cross_entropy": (X, numbers(6, 4), LABELS, None, numbers(6).abs(), 0.2),
     "rope": (X, numbers(3, 2).cos(), numbers(3, 2).sin(), True),
+    "triton_rope": (X, numbers(3, 2).cos(), numbers(3, 2).sin(), False),
     "sinusoidal": (numbers(3), numbers(2), False),
     "alibi": (numbers(2), numbers(3), numbers(4)),
     "geometric": (X, torch.tensor(3.0, dtype=torch.float64)),
     "sgd": (X, Y, None, 0.1, 0.9, 1.0, 0.1, False),
     "adam": (X, Y, X + Y, POSITIVE, 3.0, 0.1, 0.9, 0.99, 1e-8, 0.1, 0.0),
+    "triton_adam": (X, Y, X + Y, POSITIVE, 3.0, 0.1, 0.9, 0.99, 1e-8, 0.0, 0.1),
     "clip_grad_norm": (X, 1.0, 1e-6),
 }
 
