@@ -2,9 +2,10 @@
 
 import torch
 
-from .triton_runtime import check_tensors, jit, kernel_launch, tl
+from .triton_runtime import check_tensors, jit, kernel_launch, tl, tuned
 
 
+@tuned("BLOCK")
 @jit
 def _kernel(
     p_ptr: tl.tensor,

@@ -10,15 +10,21 @@ from typing import Any
 import torch
 
 from .triton_attention_common import (
-    attention_blocks,
+    TILED_BY,
+    TILES,
     capped,
+    head_constants,
     load_tile,
     mask_arguments,
     masked_dot,
     masked_scores,
     precision,
+    tile_constants,
 )
-from .triton_runtime import check_tensors, jit, kernel_launch, tl
+from .triton_runtime import check_tensors, jit, kernel_launch, tl, tuned
+
+# Queries of a program of the kernel that takes a row at a time.
+_ROWS = 64
 
 
 @jit
@@ -60,6 +66,7 @@ def _weights_and_gradient(s: tl.tensor, dp: tl.tensor, lse: tl.tensor, row_term:
     return p, tl.where(allowed, p * (dp - row_term), 0.0)
 
 
+@tuned(*TILED_BY, launches=TILES)
 @jit
 def _key_value_kernel(
     q_ptr: tl.tensor,
@@ -109,6 +116,7 @@ def _key_value_kernel(
     BLOCK_K: tl.constexpr,
     BLOCK_D: tl.constexpr,
     BLOCK_V: tl.constexpr,
+    LENGTH: tl.constexpr,
 ) -> None:
     blocks = tl.cdiv(keys, BLOCK_K)
     block = tl.program_id(0) % blocks
@@ -163,6 +171,7 @@ def _key_value_kernel(
     tl.store(dv_ptr + row * value_dim + d_value, dv, mask=(key < keys) & (d_value < value_dim))
 
 
+@tuned(*TILED_BY, launches=TILES)
 @jit
 def _query_kernel(
     q_ptr: tl.tensor,
@@ -213,6 +222,7 @@ def _query_kernel(
     BLOCK_K: tl.constexpr,
     BLOCK_D: tl.constexpr,
     BLOCK_V: tl.constexpr,
+    LENGTH: tl.constexpr,
 ) -> None:
     blocks = tl.cdiv(queries, BLOCK_Q)
     block = tl.program_id(0) % blocks
@@ -287,8 +297,7 @@ def attention_backward(
     if B * Hq * Sq * Sk > 0:
         mask_data, mask_strides, mask_kind = mask_arguments(mask, (B, Hq, Sq, Sk), query)
         row_term = torch.empty_like(lse)
-        blocks = attention_blocks(D, Dv, query.dtype)
-        query_programs, key_programs = -(-Sq // blocks.queries) * B * Hq, -(-Sk // blocks.keys) * B * Hkv
+        heads = head_constants(D, Dv)
         sizes = (scale, softcap, window, Hq, Hq // Hkv, Sq, Sk, D, Dv)
         strides = (*query.stride(), *key.stride(), *value.stride(), *mask_strides, *d_output.stride())
         inputs = (query, key, value, mask_data, d_output, lse, row_term)
@@ -298,10 +307,11 @@ def attention_backward(
             "CAP": softcap > 0,
             "WINDOW": window > 0,
             "PRECISION": precision(query.dtype),
-            **blocks.constants(),
+            **heads,
+            **tile_constants(Sq, Sk),
         }
         with kernel_launch(query):
-            _row_term_kernel[(query_programs,)](
+            _row_term_kernel[(-(-Sq // _ROWS) * B * Hq,)](
                 output,
                 d_output,
                 d_lse,
@@ -311,12 +321,16 @@ def attention_backward(
                 Dv,
                 *d_output.stride(),
                 *d_lse.stride(),
-                BLOCK_Q=blocks.queries,
-                BLOCK_V=blocks.value,
+                BLOCK_Q=_ROWS,
+                BLOCK_V=heads["BLOCK_V"],
                 enable_fp_fusion=True,
             )
-            _key_value_kernel[(key_programs,)](*inputs, dk, dv, *sizes, *strides, **constants)
-            _query_kernel[(query_programs,)](*inputs, dq, ds, *sizes, *strides, STORE_DS=wanted, **constants)
+            _key_value_kernel[lambda launch: (-(-Sk // launch["BLOCK_K"]) * B * Hkv,)](
+                *inputs, dk, dv, *sizes, *strides, **constants
+            )
+            _query_kernel[lambda launch: (-(-Sq // launch["BLOCK_Q"]) * B * Hq,)](
+                *inputs, dq, ds, *sizes, *strides, STORE_DS=wanted, **constants
+            )
     if mask is None or not wanted:
         return dq, dk, dv, ds
     return dq, dk, dv, ds.sum_to_size(mask.shape).to(mask.dtype)

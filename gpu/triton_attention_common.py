@@ -1,57 +1,50 @@
 """What the forward and backward Triton attention kernels share: masking, products under a mask, block sizes."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
-from .triton_runtime import INTERPRETED, jit, next_power_of_2, tl
+from .triton_runtime import INTERPRETED, Launch, jit, next_power_of_2, tl
 
 # How a kernel reads its mask.
 NO_MASK, BOOLEAN_MASK, ADDITIVE_MASK = 0, 1, 2
 
 
-class Blocks(NamedTuple):
-    """A tile of `queries` × `keys` scores, head dimensions padded to `head` and `value`, and the warps for it."""
-
-    queries: int
-    keys: int
-    head: int
-    value: int
-    warps: int
-
-    def constants(self) -> dict[str, Any]:
-        """The launch arguments of every attention kernel that depend on the block sizes."""
-        return {
-            "BLOCK_Q": self.queries,
-            "BLOCK_K": self.keys,
-            "BLOCK_D": self.head,
-            "BLOCK_V": self.value,
-            "num_warps": self.warps,
-            "num_stages": 1,
-            # Stated because Triton warns about its default; every error bound holds with fused operations.
-            "enable_fp_fusion": True,
-        }
+# Tiles of queries by keys. What they hold shrinks as the heads grow, so that at least the last ones stay within the
+# 99 KiB of shared memory that a block may use on every GPU since compute capability 8.0.
+TILES = tuple(
+    Launch({"BLOCK_Q": queries, "BLOCK_K": keys}, warps, stages)
+    for queries, keys, warps, stages in (
+        (128, 128, 8, 2),
+        (128, 64, 8, 2),
+        (128, 64, 4, 2),
+        (64, 64, 4, 2),
+        (64, 64, 4, 1),
+        (64, 32, 4, 1),
+        (32, 32, 4, 1),
+        (16, 16, 4, 1),
+    )
+)
+# What the tuner chooses by: the shape of the heads, what is masked, and how long the sequences are.
+TILED_BY = ("BLOCK_D", "BLOCK_V", "MASK", "CAUSAL", "WINDOW", "LENGTH")
+# Where kernels are interpreted, a tile is small, so that what passes from one to the next shows in small cases.
+_INTERPRETED_TILE = {"BLOCK_Q": 64, "BLOCK_K": 32}
 
 
-def attention_blocks(head_dim: int, value_dim: int, dtype: torch.dtype) -> Blocks:
-    """Block sizes for heads of `head_dim` (queries, keys) and `value_dim` (values) numbers.
+def head_constants(head_dim: int, value_dim: int) -> dict[str, int]:
+    """Head dimensions as a kernel holds them: a product on the tensor cores needs at least 16."""
+    return {"BLOCK_D": max(16, next_power_of_2(head_dim)), "BLOCK_V": max(16, next_power_of_2(value_dim))}
 
-    A product on the tensor cores needs at least 16 in each direction. Compiled, the tile shrinks
-    as the heads grow, so that the operands, which the backward kernels hold four of, stay within the 99 KiB of
-    shared memory that a block may use on every GPU since compute capability 8.0. Interpreted, a tile is small,
-    so that what passes from one to the next shows in small cases.
-    """
-    head, value = max(16, next_power_of_2(head_dim)), max(16, next_power_of_2(value_dim))
-    if INTERPRETED:
-        return Blocks(64, 32, head, value, 4)
-    width = max(head, value) * dtype.itemsize
-    if width <= 128:
-        return Blocks(64, 64, head, value, 4)
-    if width <= 256:
-        return Blocks(64, 32, head, value, 4)
-    if width <= 512:
-        return Blocks(32, 32, head, value, 4)
-    return Blocks(16, 16, head, value, 4)
+
+def tile_constants(queries: int, keys: int) -> dict[str, Any]:
+    """The launch arguments of a tiled kernel that the tuner does not choose, for sequences of these lengths."""
+    constants = {
+        # To the next power of eight, so that it is not tuned for every length.
+        "LENGTH": 1 << -(-max(queries, keys, 1).bit_length() // 3) * 3,
+        # Stated because Triton warns about its default; every error bound holds with fused operations.
+        "enable_fp_fusion": True,
+    }
+    return constants | _INTERPRETED_TILE if INTERPRETED else constants
 
 
 def precision(dtype: torch.dtype) -> str:

@@ -7,17 +7,21 @@ with a running maximum, normaliser and unnormalised output, and divides once at 
 import torch
 
 from .triton_attention_common import (
-    attention_blocks,
+    TILED_BY,
+    TILES,
     capped,
+    head_constants,
     load_tile,
     mask_arguments,
     masked_dot,
     masked_scores,
     precision,
+    tile_constants,
 )
-from .triton_runtime import check_tensors, jit, kernel_launch, tl
+from .triton_runtime import check_tensors, jit, kernel_launch, tl, tuned
 
 
+@tuned(*TILED_BY, launches=TILES)
 @jit
 def _forward_kernel(
     q_ptr: tl.tensor,
@@ -60,6 +64,7 @@ def _forward_kernel(
     BLOCK_K: tl.constexpr,
     BLOCK_D: tl.constexpr,
     BLOCK_V: tl.constexpr,
+    LENGTH: tl.constexpr,
 ) -> None:
     blocks = tl.cdiv(queries, BLOCK_Q)
     block = tl.program_id(0) % blocks
@@ -135,9 +140,8 @@ def attention_forward(
     if B * Hq * Sq * Sk == 0:
         return output, lse
     mask_data, mask_strides, mask_kind = mask_arguments(mask, (B, Hq, Sq, Sk), query)
-    blocks = attention_blocks(D, Dv, query.dtype)
     with kernel_launch(query):
-        _forward_kernel[(-(-Sq // blocks.queries) * B * Hq,)](
+        _forward_kernel[lambda launch: (-(-Sq // launch["BLOCK_Q"]) * B * Hq,)](
             query,
             key,
             value,
@@ -162,6 +166,7 @@ def attention_forward(
             CAP=softcap > 0,
             WINDOW=window > 0,
             PRECISION=precision(query.dtype),
-            **blocks.constants(),
+            **head_constants(D, Dv),
+            **tile_constants(Sq, Sk),
         )
     return output, lse

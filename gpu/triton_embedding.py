@@ -8,9 +8,19 @@ no atomic additions, no row that is rounded between two of them.
 import torch
 
 from .triton_norm_forward import rows_of
-from .triton_runtime import INTERPRETED, LONGEST_INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
+from .triton_runtime import (
+    INTERPRETED,
+    LONGEST_INTERPRETED,
+    check_tensors,
+    jit,
+    kernel_launch,
+    next_power_of_2,
+    tl,
+    tuned,
+)
 
 
+@tuned("COLS")
 @jit
 def _kernel(
     dy_ptr: tl.tensor,

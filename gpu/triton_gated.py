@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from .triton_norm_forward import rows_of
-from .triton_runtime import check_tensors, jit, kernel_launch, tl
+from .triton_runtime import check_tensors, jit, kernel_launch, tl, tuned
 
 # What a gate goes through.
 SILU, GELU = 0, 1
@@ -37,6 +37,7 @@ def _gate(x: tl.tensor, GATE: tl.constexpr) -> Any:
     return value, slope
 
 
+@tuned("BLOCK")
 @jit
 def _forward_kernel(
     gate_ptr: tl.tensor,
@@ -62,6 +63,7 @@ def _forward_kernel(
     tl.store(y_ptr + element, (value * up).to(y_ptr.dtype.element_ty), mask=inside)
 
 
+@tuned("BLOCK")
 @jit
 def _backward_kernel(
     dy_ptr: tl.tensor,

@@ -7,10 +7,11 @@ large maximum.
 
 import torch
 
-from .triton_runtime import check_tensors, jit, kernel_launch, tl
+from .triton_runtime import check_tensors, jit, kernel_launch, tl, tuned
 from .triton_softmax import launch_geometry, online_normaliser, slices_of
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _log_softmax_forward_kernel(
     x_ptr: tl.tensor,
@@ -39,6 +40,7 @@ def _log_softmax_forward_kernel(
         tl.store(y_row[:, None] + col[None, :] * inner, y.to(y_ptr.dtype.element_ty), mask=inside)
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _log_softmax_backward_kernel(
     x_ptr: tl.tensor,
@@ -78,6 +80,7 @@ def _log_softmax_backward_kernel(
         tl.store(dx_row[:, None] + col[None, :] * inner, dx.to(dx_ptr.dtype.element_ty), mask=inside)
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _logsumexp_forward_kernel(
     x_ptr: tl.tensor,
@@ -99,6 +102,7 @@ def _logsumexp_forward_kernel(
     tl.store(y_ptr + row, shift + tl.log(total), mask=row_inside)
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _logsumexp_backward_kernel(
     x_ptr: tl.tensor,

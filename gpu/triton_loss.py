@@ -9,9 +9,19 @@ from typing import Any
 
 import torch
 
-from .triton_runtime import INTERPRETED, LONGEST_INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
+from .triton_runtime import (
+    INTERPRETED,
+    LONGEST_INTERPRETED,
+    check_tensors,
+    jit,
+    kernel_launch,
+    next_power_of_2,
+    tl,
+    tuned,
+)
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _forward_kernel(
     x_ptr: tl.tensor,
@@ -77,6 +87,7 @@ def _forward_kernel(
     tl.store(log_z_ptr + row, log_z, mask=row_inside)
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _backward_kernel(
     x_ptr: tl.tensor,

@@ -17,7 +17,7 @@ from .triton_norm_forward import (
     statistics_of_tile,
     strides_of,
 )
-from .triton_runtime import INTERPRETED, check_tensors, jit, kernel_launch, tl
+from .triton_runtime import INTERPRETED, check_tensors, jit, kernel_launch, tl, tuned
 
 # Programs that share out the rows of a backward pass, each with a part of the gradients of the parameters.
 _PROGRAMS_PER_PROCESSOR = 2
@@ -43,6 +43,7 @@ def _scaled_cotangent(
     return dy, scaled
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _backward_kernel(
     x_ptr: tl.tensor,
@@ -108,6 +109,7 @@ def _backward_kernel(
         tl.store(dbias_ptr + program * d + col, dbias, mask=col < d)
 
 
+@tuned("COLS")
 @jit
 def _long_row_kernel(
     x_ptr: tl.tensor,

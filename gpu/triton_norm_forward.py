@@ -8,7 +8,16 @@ from typing import Any
 
 import torch
 
-from .triton_runtime import INTERPRETED, LONGEST_INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
+from .triton_runtime import (
+    INTERPRETED,
+    LONGEST_INTERPRETED,
+    check_tensors,
+    jit,
+    kernel_launch,
+    next_power_of_2,
+    tl,
+    tuned,
+)
 
 # Elements of a row that are held at once.
 _LONGEST = LONGEST_INTERPRETED if INTERPRETED else 1 << 14
@@ -73,6 +82,7 @@ def statistics_of_tile(x: tl.tensor, inside: tl.tensor, d: tl.tensor, EPS: tl.co
     return x, 1.0 / tl.sqrt(tl.sum(x * x, axis=1) / d + EPS)
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _forward_kernel(
     x_ptr: tl.tensor,

@@ -6,9 +6,10 @@ without a copy. Pairs are halves or neighbours; features after the pairs are cop
 
 import torch
 
-from .triton_runtime import INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
+from .triton_runtime import INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl, tuned
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _kernel(
     x_ptr: tl.tensor,

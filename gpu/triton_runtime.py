@@ -6,9 +6,9 @@ Triton is first imported anywhere in the process.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,7 +19,17 @@ interpret_without_cuda()
 import triton  # noqa: E402 - the line above has to run first
 import triton.language as tl  # noqa: E402 - as above
 
-__all__ = ["INTERPRETED", "LONGEST_INTERPRETED", "check_tensors", "jit", "kernel_launch", "next_power_of_2", "tl"]
+__all__ = [
+    "INTERPRETED",
+    "LONGEST_INTERPRETED",
+    "Launch",
+    "check_tensors",
+    "jit",
+    "kernel_launch",
+    "next_power_of_2",
+    "tl",
+    "tuned",
+]
 
 # Triton has no type information; the name gives its decorator a type.
 jit: Callable[[Callable[..., Any]], Any] = triton.jit
@@ -30,6 +40,38 @@ INTERPRETED: bool = not isinstance(tl.max, triton.runtime.jit.JITFunction)
 # Elements of a row in a tile that is interpreted: few, so that small rows already take several tiles, and what passes
 # from one to the next is tested.
 LONGEST_INTERPRETED = 32
+
+
+class Launch(NamedTuple):
+    """One way to launch a kernel: constants that are free, warps in a program, and loads that are under way at once."""
+
+    constants: dict[str, int]
+    warps: int
+    stages: int
+
+
+# For kernels whose tiles follow from the shapes.
+BY_WARPS = tuple(Launch({}, warps, 2) for warps in (16, 8, 2, 4))
+
+
+def tuned(*key: str, launches: Sequence[Launch] = BY_WARPS) -> Callable[[Any], Any]:
+    """Decorates a kernel to be launched, on CUDA, in the fastest of some ways, found anew for each value of `key`.
+
+    A tuned kernel writes no memory that it reads, as it is run many times to be timed. Interpreted, it is launched as
+    it is, with constants that the caller gives.
+
+    Args:
+        key: the parameters on which the choice depends, besides the dtypes: sizes rounded up, as it takes a second.
+        launches: the ways; one that the device has no room for counts as slow.
+    """
+
+    def decorate(kernel: Any) -> Any:
+        if INTERPRETED:
+            return kernel
+        configs = [triton.Config(way.constants, num_warps=way.warps, num_stages=way.stages) for way in launches]
+        return triton.autotune(configs, key=list(key))(kernel)
+
+    return decorate
 
 
 def check_tensors(*tensors: torch.Tensor | None) -> None:

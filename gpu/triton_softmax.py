@@ -9,7 +9,16 @@ from typing import Any
 
 import torch
 
-from .triton_runtime import INTERPRETED, LONGEST_INTERPRETED, check_tensors, jit, kernel_launch, next_power_of_2, tl
+from .triton_runtime import (
+    INTERPRETED,
+    LONGEST_INTERPRETED,
+    check_tensors,
+    jit,
+    kernel_launch,
+    next_power_of_2,
+    tl,
+    tuned,
+)
 
 
 @jit
@@ -57,6 +66,7 @@ def online_normaliser(
     return finite_shift(maximum, INFINITE), total
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _softmax_forward_kernel(
     x_ptr: tl.tensor,
@@ -84,6 +94,7 @@ def _softmax_forward_kernel(
         tl.store(y_row[:, None] + col[None, :] * inner, y.to(y_ptr.dtype.element_ty), mask=inside)
 
 
+@tuned("ROWS", "COLS")
 @jit
 def _softmax_backward_kernel(
     x_ptr: tl.tensor,

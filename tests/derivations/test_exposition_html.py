@@ -13,6 +13,9 @@ from lemmata.derivations.exposition import expose
 from lemmata.derivations.exposition_html import Article, page
 from lemmata.tests.pages import XHTML, outside
 
+# Proofs are made once in a process: those that need all of them run in one.
+pytestmark = pytest.mark.xdist_group("proofs")
+
 FALSE = Path(__file__).parent.parent / "user_derivations" / "dropped_row_term.py"
 
 

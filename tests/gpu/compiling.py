@@ -1,6 +1,9 @@
 """Compiles the Triton kernels for GPUs of two generations, without one.
 
-    TRITON_INTERPRET=0 python -m lemmata.tests.gpu.compiling FAMILY
+    TRITON_INTERPRET=0 python -m lemmata.tests.gpu.compiling FAMILY [--all]
+
+With `--all` each kernel is compiled in every way that it may be launched in, which takes minutes, otherwise in the
+smallest one, for which every GPU has room.
 
 What is missing among the constants of a kernel would be a number that is passed to it: every parameter in capital
 letters has to be one.
@@ -29,13 +32,15 @@ from lemmata.gpu import (
     triton_rope,
     triton_softmax,
 )
-from lemmata.gpu.triton_runtime import tl
+from lemmata.gpu.triton_runtime import Launch, tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
+from triton.runtime import Autotuner
 
 Use = tuple[Any, dict[str, Any]]
 # Shared memory that a block may use on every GPU since compute capability 8.0.
 _SHARED = 99 * 1024
+_ROWS_OF_A_SUM = triton_attention_backward._ROWS
 # Of the GPUs that kernels are compiled for, one after the other.
 _CAPABILITIES = (80, 90)
 
@@ -55,9 +60,9 @@ def softmax() -> Iterator[Use]:
 
 def attention() -> Iterator[Use]:
     """An additive mask with a cap, and a causal window."""
-    blocks = triton_attention_common.attention_blocks(80, 64, torch.float16)
-    shape = {name: x for name, x in blocks.constants().items() if name.startswith("BLOCK")}
+    heads = triton_attention_common.head_constants(80, 64)
     precision = triton_attention_common.precision(torch.float16)
+    shape = {**heads, "LENGTH": 512, "BLOCK_Q": _ROWS_OF_A_SUM}
     for mask, causal in ((2, False), (0, True)):
         options = {"MASK": mask, "CAUSAL": causal, "CAP": not causal, "WINDOW": causal, "PRECISION": precision}
         for kernel in (
@@ -119,15 +124,28 @@ _TYPES = {"scale": "fp32", "cap": "fp32", "target_ptr": "*i64", "keep_ptr": "*u8
 
 def main() -> int:
     """Compiles a family; raises what the compiler says of a kernel."""
-    for (kernel, constants), capability in zip(FAMILIES[sys.argv[1]](), cycle(_CAPABILITIES), strict=False):
-        used = {name: x for name, x in constants.items() if name in kernel.arg_names}
-        assert {name for name in kernel.arg_names if name.isupper()} == set(used), (kernel, constants)
-        signature = {name: _type(name, used) for name in kernel.arg_names}
-        source = ASTSource(kernel, signature, {(kernel.arg_names.index(name),): x for name, x in used.items()})
-        options = {"num_warps": 4, "num_stages": 1, "enable_fp_fusion": True}
-        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
-        assert compiled.metadata.shared <= _SHARED, (kernel, constants, compiled.metadata.shared)
+    capabilities = cycle(_CAPABILITIES)
+    for kernel, constants in FAMILIES[sys.argv[1]]():
+        if not isinstance(kernel, Autotuner):
+            _compiled(kernel, constants, Launch({}, 4, 1), next(capabilities))
+            continue
+        # The ways to launch it stand in the order of what they hold.
+        launches = [Launch(way.kwargs, way.num_warps, way.num_stages) for way in kernel.configs]
+        for launch in launches if "--all" in sys.argv else launches[-1:]:
+            shared = _compiled(kernel.fn, constants, launch, next(capabilities))
+            assert launch != launches[-1] or shared <= _SHARED, (kernel, constants, shared)
     return 0
+
+
+def _compiled(kernel: Any, constants: dict[str, Any], launch: Launch, capability: int) -> int:
+    """Of the kernel, compiled, the bytes of shared memory."""
+    used = {name: x for name, x in {**constants, **launch.constants}.items() if name in kernel.arg_names}
+    assert {name for name in kernel.arg_names if name.isupper()} == set(used), (kernel, constants)
+    signature = {name: _type(name, used) for name in kernel.arg_names}
+    source = ASTSource(kernel, signature, {(kernel.arg_names.index(name),): x for name, x in used.items()})
+    options = {"num_warps": launch.warps, "num_stages": launch.stages, "enable_fp_fusion": True}
+    shared: int = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options).metadata.shared
+    return shared
 
 
 def _type(name: str, constants: dict[str, Any]) -> str:

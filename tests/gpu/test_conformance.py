@@ -26,7 +26,7 @@ def found_nothing(verdict: Verdict, examples: int) -> None:
 @pytest.mark.parametrize(("operation", "target", "examples"), EAGER, ids=[operation for operation, _, _ in EAGER])
 def test_an_operator_conforms(operation: str, target: str, examples: int) -> None:
     dtypes = ["float64", "float32"] if operation in _OF_PARTS else None
-    verdict = conform(operation, f"lemmata.gpu.{target}", dtypes=dtypes, examples=examples)
+    verdict = conform(operation, f"lemmata.gpu.{target}", dtypes=dtypes, examples=examples, isolate=False)
     found_nothing(verdict, examples)
 
 
@@ -34,7 +34,8 @@ def test_an_operator_conforms(operation: str, target: str, examples: int) -> Non
 def test_a_kernel_conforms_in_the_interpreter(operation: str, target: str, examples: int) -> None:
     if torch.cuda.is_available():
         pytest.skip("NOT RUN: kernels are compiled in this process")
-    verdict = conform(operation, f"lemmata.gpu.{target}", dtypes=["float32", "float16"], examples=examples)
+    dtypes = ["float32", "float16"]
+    verdict = conform(operation, f"lemmata.gpu.{target}", dtypes=dtypes, examples=examples, isolate=False)
     found_nothing(verdict, examples)
 
 
