@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 MATRIX := build/matrix-venv
+RESULTS := benchmarks/results
+TODAY   = $(shell date +%F)
 
 .PHONY: demo test lint types gpu soak matrix bench clean
 
@@ -22,6 +24,8 @@ lint: $(READY)
 gpu: $(READY)
 	$(BIN)/python -m pytest -q -rs -m cuda tests/gpu
 	$(BIN)/python examples/train_tiny.py
+	$(BIN)/python -m lemmata.benchmarks.accuracy --json $(RESULTS)/accuracy-$(TODAY).json
+	$(BIN)/python -m lemmata.benchmarks.gpu --json $(RESULTS)/gpu-$(TODAY).json --plot $(RESULTS)/gpu-$(TODAY).svg
 
 # Hours: correct implementations at the default number of cases in every dtype, for false alarms; and runs that are killed.
 soak: $(READY)

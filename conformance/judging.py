@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .compare import Finding
+from .compare import Finding, broken
 from .contracts import Check, Operation, Trial
-from .execution import Mode
+from .execution import ENDINGS, Mode
 from .isolation.executors import Executor
 from .profiles import Profile
 
@@ -68,13 +68,18 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Judge:
-    """The checks of an operation on one target in one dtype."""
+    """The checks of an operation on one target in one dtype.
+
+    Attributes:
+        ended_fails_all: a call that does not come back fails every check, as where none is for that.
+    """
 
     operation: Operation
     executor: Executor
     dtype: str
     device: str
     ladder: Sequence[Profile]
+    ended_fails_all: bool = False
 
     def trial(self, case: Any) -> Trial:
         """A case, to be tried."""
@@ -101,6 +106,8 @@ class Judge:
         return Judgement(None, tuple(judged), trial.endings, sum(x.size for x in run.outputs.values()))
 
     def _judged(self, check: Check, trial: Trial, start: int) -> Judged:
+        if self.ended_fails_all and trial.run.broken in ENDINGS:
+            return Judged(check.name, broken(trial.run.failure or "", trial.run.broken), start)
         missed: float | None = None
         for rung in range(start, len(self.ladder)):
             finding = check.apply(trial, self.ladder[rung])

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from .checks import checks_of
+from .checks import COMPLETES, checks_of
 from .contracts import Check, Operation
 from .execution import Run
 from .isolation.executors import Executor, InWorker
@@ -126,7 +126,9 @@ def conform(
                 if refused := unsupported[dtype]:
                     results += not_run(checks, dtype, (refused.failure or "").removeprefix("raised "))
                     continue
-                search = Search(Judge(contract, executor, dtype, device, ladders[dtype]), checks, written)
+                ended_fails_all = COMPLETES not in {check.name for check in checks}
+                judge = Judge(contract, executor, dtype, device, ladders[dtype], ended_fails_all)
+                search = Search(judge, checks, written)
                 report = None if progress is None else _reporter(progress, dtype, examples)
                 until = None if budget is None else _share(budget, written.spent, len(names) - place)
                 search.run(examples, seed, report, fail_fast=fail_fast, until=until)

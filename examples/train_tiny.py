@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from lemmata.conformance.compare import compare
 from lemmata.conformance.profiles import REFERENCE_PRECISION
+from lemmata.gpu.kernels import kernels_for
 from lemmata.gpu.model import LanguageModel, Sizes
-from lemmata.gpu.optimizer import adamw, clip_grad_norm
+from lemmata.gpu.optimizer import clip_grad_norm
 from lemmata.reference.bounds.language_model import language_model_vjp_bound
 from lemmata.reference.language_model import language_model_vjp
 
@@ -87,7 +88,7 @@ def update(
     with torch.no_grad():
         for (name, p), part in zip(model.named_parameters(), parts, strict=True):
             m, v = moments[name]
-            new, *moments[name] = adamw(  # type: ignore[assignment]  # two tensors
+            new, *moments[name] = kernels_for(p).adamw(
                 p, part.view_as(p), m, v, float(step), rate, beta2=0.99, weight_decay=WEIGHT_DECAY
             )
             p.copy_(new)

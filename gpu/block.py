@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from .feedforward import feed_forward
+from .kernels import Kernels, kernels_for
 from .multihead import multi_head_attention
-from .norm import layer_norm
 
 
-def _norm(x: torch.Tensor, gain: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    return layer_norm(x, x.shape[-1:], gain, shift)
+def _norm(kernels: Kernels, x: torch.Tensor, gain: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    return kernels.layer_norm(x, x.shape[-1:], gain, shift)
 
 
 def pre_norm_block(
@@ -34,13 +36,14 @@ def pre_norm_block(
     *,
     keep: torch.Tensor | None = None,
     is_causal: bool = False,
+    kernels: Kernels | None = None,
 ) -> torch.Tensor:
     """x + attention(norm(x)), and then h + feed_forward(norm(h)) (Xiong et al. 2020, table 1; Radford et al. 2019).
 
     Args:
         x: the stream (..., n, d); float16, bfloat16, float32 or float64.
         gain_1, shift_1, gain_2, shift_2: scale and shift of the two layer norms, (d,), in the same dtype.
-        w_q, w_k, w_v, w_o, b_q, b_k, b_v, b_o, keep, is_causal: as in `multi_head_attention`.
+        w_q, w_k, w_v, w_o, b_q, b_k, b_v, b_o, keep, is_causal, kernels: as in `multi_head_attention`.
         w_1, b_1, w_2, b_2: as in `feed_forward`.
 
     Returns:
@@ -50,10 +53,19 @@ def pre_norm_block(
         TypeError: a dtype is not supported, or two differ.
         ValueError: shapes do not fit.
     """
-    a = _norm(x, gain_1, shift_1)
-    biases = {"b_q": b_q, "b_k": b_k, "b_v": b_v, "b_o": b_o}
-    h = x + multi_head_attention(a, a, a, w_q, w_k, w_v, w_o, **biases, keep=keep, is_causal=is_causal)
-    return h + feed_forward(_norm(h, gain_2, shift_2), w_1, b_1, w_2, b_2)
+    kernels = kernels or kernels_for(x)
+    a = _norm(kernels, x, gain_1, shift_1)
+    rest: dict[str, Any] = {
+        "b_q": b_q,
+        "b_k": b_k,
+        "b_v": b_v,
+        "b_o": b_o,
+        "keep": keep,
+        "is_causal": is_causal,
+        "kernels": kernels,
+    }
+    h = x + multi_head_attention(a, a, a, w_q, w_k, w_v, w_o, **rest)
+    return h + feed_forward(_norm(kernels, h, gain_2, shift_2), w_1, b_1, w_2, b_2)
 
 
 def post_norm_block(
@@ -77,12 +89,22 @@ def post_norm_block(
     *,
     keep: torch.Tensor | None = None,
     is_causal: bool = False,
+    kernels: Kernels | None = None,
 ) -> torch.Tensor:
     """norm(x + attention(x)), and then norm(h + feed_forward(h)) (Vaswani et al. 2017, section 3.1).
 
     Arguments, result and errors are those of `pre_norm_block`.
     """
-    biases = {"b_q": b_q, "b_k": b_k, "b_v": b_v, "b_o": b_o}
-    attended = multi_head_attention(x, x, x, w_q, w_k, w_v, w_o, **biases, keep=keep, is_causal=is_causal)
-    h = _norm(x + attended, gain_1, shift_1)
-    return _norm(h + feed_forward(h, w_1, b_1, w_2, b_2), gain_2, shift_2)
+    kernels = kernels or kernels_for(x)
+    rest: dict[str, Any] = {
+        "b_q": b_q,
+        "b_k": b_k,
+        "b_v": b_v,
+        "b_o": b_o,
+        "keep": keep,
+        "is_causal": is_causal,
+        "kernels": kernels,
+    }
+    attended = multi_head_attention(x, x, x, w_q, w_k, w_v, w_o, **rest)
+    h = _norm(kernels, x + attended, gain_1, shift_1)
+    return _norm(kernels, h + feed_forward(h, w_1, b_1, w_2, b_2), gain_2, shift_2)

@@ -6,15 +6,13 @@ Token and position embeddings, layers of pre-norm blocks, a final norm, and the 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from .block import pre_norm_block
-from .embedding import embedding
+from .kernels import Kernels, kernels_for
 from .linear import tied_output
-from .loss import smoothed_cross_entropy
-from .norm import layer_norm
 
 # Of GPT-2: the standard deviation of its weights before training.
 _SPREAD = 0.02
@@ -45,6 +43,7 @@ def language_model(
     shift: torch.Tensor,
     *,
     counted: torch.Tensor | None = None,
+    kernels: Kernels | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The loss of each token, their mean, and the logits.
 
@@ -55,6 +54,7 @@ def language_model(
         gain_1 to b_2: the parameters of `pre_norm_block`, each with an axis of the layers before its own.
         gain, shift: of the last norm, (d,).
         counted: boolean (..., n), False for a token that does not count in the loss.
+        kernels: implementations of what it is made of; those of `kernels_for` if None.
 
     Returns:
         (..., n), (...) and (..., n, V), in that dtype.
@@ -63,12 +63,13 @@ def language_model(
         TypeError: a dtype is not supported, or two differ.
         ValueError: shapes do not fit.
     """
-    stream = embedding(ids, w) + positions
+    kernels = kernels or kernels_for(w)
+    stream = kernels.embedding(ids, w) + positions
     layers = (gain_1, shift_1, w_q, w_k, w_v, w_o, b_q, b_k, b_v, b_o, gain_2, shift_2, w_1, b_1, w_2, b_2)
     for layer in range(gain_1.shape[0]):
-        stream = pre_norm_block(stream, *(x[layer] for x in layers), is_causal=True)
-    logits = tied_output(layer_norm(stream, stream.shape[-1:], gain, shift), w)
-    loss, _, mean = smoothed_cross_entropy(logits, target, 0.0, keep=counted)
+        stream = pre_norm_block(stream, *(x[layer] for x in layers), is_causal=True, kernels=kernels)
+    logits = tied_output(kernels.layer_norm(stream, stream.shape[-1:], gain, shift), w)
+    loss, _, mean = kernels.smoothed_cross_entropy(logits, target, 0.0, keep=counted)
     return loss, mean, logits
 
 
@@ -139,7 +140,7 @@ class LanguageModel(torch.nn.Module):
         """
         if ids.shape[-1] > self.sizes.length:
             raise ValueError(f"a text of {ids.shape[-1]} tokens is longer than {self.sizes.length}")
-        parameters: dict[str, torch.Tensor] = dict(self.named_parameters())
+        parameters: dict[str, Any] = dict(self.named_parameters())
         parameters["positions"] = parameters["positions"][: ids.shape[-1]]
         return language_model(ids, target, **parameters, counted=counted)
 

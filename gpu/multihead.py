@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .attention import scaled_dot_product_attention
+from .kernels import Kernels, kernels_for
 from .linear import linear
 
 
@@ -37,6 +37,7 @@ def multi_head_attention(
     keep: torch.Tensor | None = None,
     bias: torch.Tensor | None = None,
     is_causal: bool = False,
+    kernels: Kernels | None = None,
 ) -> torch.Tensor:
     """Attention of g groups of r query heads, each group on one head of keys and values.
 
@@ -49,6 +50,7 @@ def multi_head_attention(
         keep: boolean, broadcasts to (..., g, r, n, m), True where a key is seen.
         bias: added to the scaled products, of such a shape, in the same dtype.
         is_causal: query i sees the keys j ≤ i, besides what `keep` says.
+        kernels: implementations of what it is made of; those of `kernels_for` if None.
 
     Returns:
         (..., n, d_o) in that dtype. A head that sees no key contributes 0.
@@ -70,6 +72,7 @@ def multi_head_attention(
     added = _by_head(bias, groups, members)
     if added is not None:
         mask = added if mask is None else added.masked_fill(~mask, -torch.inf)
-    o = scaled_dot_product_attention(q, k, v, mask, is_causal=is_causal, enable_gqa=True)
+    attend = (kernels or kernels_for(x_q)).scaled_dot_product_attention
+    o = attend(q, k, v, mask, is_causal=is_causal, enable_gqa=True)
     merged = o.transpose(-3, -2).flatten(-2)
     return linear(merged, w_o.permute(2, 0, 1, 3).flatten(1), b_o)

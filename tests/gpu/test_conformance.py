@@ -47,3 +47,12 @@ def test_an_operator_conforms_on_cuda(operation: str, target: str, examples: int
     dtypes = ["float32"] if operation in _OF_PARTS else ["float32", *_HALVES]
     verdict = conform(operation, f"lemmata.gpu.{target}", device="cuda", dtypes=dtypes, examples=examples)
     found_nothing(verdict, examples)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(("operation", "target", "examples"), TRITON, ids=[target for _, target, _ in TRITON])
+def test_a_kernel_conforms_to_large_cases_on_cuda(operation: str, target: str, examples: int) -> None:
+    """65,537 rows, long rows, and strides beyond 32 bits, for which the device has the memory."""
+    only = ["forward", "gradient"]
+    verdict = conform(operation, f"lemmata.gpu.{target}", device="cuda", examples=examples, only=only, large=True)
+    assert verdict.conforms

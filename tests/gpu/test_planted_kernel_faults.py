@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from lemmata.conformance import search
-from lemmata.conformance.runner import conform
+from lemmata.conformance.operations import find_operation
+from lemmata.conformance.runner import DEFAULT_EXAMPLES, conform
 
 GPU = Path(__file__).parents[2] / "gpu"
 _TARGET = """\
@@ -34,9 +36,13 @@ class Planted(NamedTuple):
     old: str
     new: str
     check: str
+    large: bool = False  # in the last of the large cases, in which a cotangent is spread over more than 2³¹ elements
 
 
 _SOFTMAX = ("softmax", "softmax", "triton_softmax", "triton_softmax")
+_LOG_SOFTMAX = ("log_softmax", "softmax", "triton_log_softmax", "triton_log_softmax")
+_EMBEDDING = ("embedding", "embedding", "triton_embedding", "triton_embedding")
+_ROPE = ("rope", "positional", "triton_rope", "triton_rope")
 _NORM_FORWARD = ("layer_norm", "norm", "triton_layer_norm", "triton_norm_forward")
 _NORM_BACKWARD = (*_NORM_FORWARD[:3], "triton_norm_backward")
 _LOSS = ("cross_entropy", "loss", "triton_cross_entropy", "triton_loss")
@@ -58,6 +64,20 @@ FAULTS = (
     Planted(
         "offset in 8 bits", *_SOFTMAX, "+ col[None, :] * inner,", "+ (col * inner).to(tl.int8)[None, :],", "forward"
     ),
+    # In the interpreter as on a device, 32 bits wrap around.
+    Planted(
+        "offset in 32 bits",
+        *_SOFTMAX,
+        "(row // inner) * dy_outer_stride",
+        "((row // inner) * dy_outer_stride).to(tl.int32)",
+        "gradient",
+        large=True,
+    ),
+    Planted("sum of the cotangents", *_LOG_SOFTMAX, "dy_sum += tl.sum", "dy_sum = tl.sum", "gradient"),
+    Planted(
+        "tail of a stretch", *_EMBEDDING, "< length[:, None]", "< (length // STRETCH * STRETCH)[:, None]", "gradient"
+    ),
+    Planted("not turned back", *_ROPE, "sine = -sine", "pass", "gradient"),
     Planted("mean of a part", *_NORM_FORWARD, "mean = mean / d", "mean = mean / COLS", "forward"),
     Planted(
         "last rows only",
@@ -82,7 +102,15 @@ def test_a_fault_in_a_kernel_is_caught(fault: Planted, tmp_path: Path, monkeypat
     place.write_text(source.replace(fault.old, fault.new), encoding="utf-8")
     named = fault._asdict() | {"place": str(place)}
     target.write_text(_TARGET.format(**named), encoding="utf-8")
+    operation = find_operation(fault.operation)
     verdict = conform(
-        fault.operation, f"{target}:target", dtypes=["float32"], fail_fast=True, explain=False, only=[fault.check]
+        replace(operation, large=operation.large[-1:]),
+        f"{target}:target",
+        dtypes=["float32"],
+        fail_fast=True,
+        explain=False,
+        only=[fault.check],
+        large=fault.large,
+        examples=3 if fault.large else DEFAULT_EXAMPLES,
     )
     assert [check.status for check in verdict.checks] == ["failed"]

@@ -77,6 +77,16 @@ def test_a_hostile_target_gets_its_verdict(name: str) -> None:
     assert verdict.acceptance["float32"].accepted == EXAMPLES or name in COSTLY
 
 
+@pytest.mark.parametrize("check", ["forward", "gradient", "rows are independent"])
+def test_a_call_that_does_not_come_back_passes_no_check(check: str) -> None:
+    target = f"{TARGETS / 'crashes'}.py:softmax"
+    verdict = conform("softmax", target, dtypes=["float32"], examples=EXAMPLES, only=[check], explain=False)
+    (found,) = verdict.checks
+    assert found.status == "failed"
+    assert found.failure is not None
+    assert "SIGSEGV" in found.failure.message
+
+
 def test_a_hang_is_told_with_the_limit_that_the_call_had() -> None:
     """The whole of what was allowed at first, or, once a call has hung, less: a second at least."""
     failure = named(judged("hangs"), "completes").failure
