@@ -114,4 +114,9 @@ def profile_use(search: Search) -> ProfileUse:
 
 def acceptance_of(search: Search) -> Acceptance:
     """How many of the cases drawn the target took."""
-    return Acceptance(search.done, search.refused, search.first_refusal)
+    stopped = None
+    if search.gave_up:
+        stopped = "calls ended too many processes, or ran into their limit"
+    elif search.out_of_time:
+        stopped = "the time for the dtype was up"
+    return Acceptance(search.done, search.refused, search.first_refusal, stopped)

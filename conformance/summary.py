@@ -119,6 +119,8 @@ def _dtype_notes(verdict: Verdict, dtype: str) -> Iterator[Line]:
     if taken is not None and taken.refused:
         refused = f"refused {taken.refused:,} of {taken.drawn:,} cases drawn; the first: {taken.first_refusal}"
         yield Line(refused, "doubt")
+    if taken is not None and taken.stopped is not None:
+        yield Line(f"stopped after {taken.drawn:,} cases: {taken.stopped}", "doubt")
     if vacuous := [f"{check.name} {check.vacuous:.1%}" for check in checks if check.vacuous]:
         yield Line(f"elements without a finite bound, as a format may overflow: {', '.join(vacuous)}", "plain")
     for reason in dict.fromkeys(check.reason for check in checks if check.status == "not run"):

@@ -137,11 +137,13 @@ class ProfileUse:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """How many of the cases drawn in a dtype the target accepted, and what it said when it first refused one."""
+    """How many of the cases drawn in a dtype the target accepted, what it said when it first refused one, and why no
+    further one was drawn, if that was before as many were run as were asked for and none was refused."""
 
     accepted: int
     refused: int
     first_refusal: str | None
+    stopped: str | None = None
 
     @property
     def drawn(self) -> int:
@@ -215,10 +217,7 @@ class Verdict:
             "profile": {dtype: _profile_to_json(use) for dtype, use in self.profiles.items()},
             "dtypes": list(self.dtypes),
             "checks": [_check_to_json(check) for check in self.checks],
-            "acceptance": {
-                dtype: {"accepted": x.accepted, "refused": x.refused, "first_refusal": x.first_refusal}
-                for dtype, x in self.acceptance.items()
-            },
+            "acceptance": {dtype: dict(vars(taken)) for dtype, taken in self.acceptance.items()},
             "examples": self.examples,
             "seed": self.seed,
             "versions": dict(self.versions),

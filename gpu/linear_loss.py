@@ -151,7 +151,7 @@ def triton_linear_cross_entropy(
     """
     interpret_without_cuda()
     function = "triton_linear_cross_entropy"
-    check_floating(function, h, w)
+    check_floating(function, h, w, weight)
     wanted = raised(h, cpu=True)[0].dtype
     if w.ndim != 2 or h.ndim < 2 or h.shape[-1] != w.shape[1]:
         raise ValueError(

@@ -98,6 +98,7 @@ def test_no_check_is_without_a_fault() -> None:
         assert set(CAUGHT[operation.name]) <= laws | common
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(
     ("operation", "check", "target"),
     [(operation, check, target) for operation, caught in CAUGHT.items() for check, target in caught.items()],

@@ -66,6 +66,7 @@ def test_zero_and_no_gradient_are_the_same_for_an_input_that_no_cotangent_reache
 # Checks ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(
     ("operation", "check", "target"),
     [

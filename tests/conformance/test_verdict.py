@@ -110,7 +110,12 @@ def test_the_json_of_a_run_is_plain_data_and_complete() -> None:
     assert (data["examples"], data["seed"]) == (40, 0)
     assert set(data["profile"]["float32"]) == {"held_to", "met", "next_tighter", "missed_by"}
     assert data["profile"]["float32"]["met"] is None
-    assert data["acceptance"]["float32"] == {"accepted": 40, "refused": 0, "first_refusal": None}
+    assert data["acceptance"]["float32"] == {
+        "accepted": 40,
+        "refused": 0,
+        "first_refusal": None,
+        "stopped": None,
+    }
     failed = next(check for check in data["checks"] if check["status"] == "failed")
     assert set(failed["failure"]) == {"message", "case", "code", "cause", "explanation", "compared"}
     compile(failed["failure"]["code"], "reproduction", "exec")
@@ -270,4 +275,5 @@ def test_fewer_cases_than_asked_for_are_told_although_nothing_failed() -> None:
         "softmax", "torch:softmax", dtypes=["float32"], examples=500, budget=0.05, only=["forward"], isolate=False
     )
     assert found.acceptance["float32"].accepted < 500
+    assert found.acceptance["float32"].stopped == "the time for the dtype was up"
     assert "fewer cases than asked for" in headline(found).text

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from lemmata.derivations.catalogue import TOPICS, find_one, topic
 from lemmata.derivations.docstring import Document
-from lemmata.derivations.exposition import expose
+from lemmata.derivations.exposition import Exposition, expose
 from lemmata.derivations.exposition_html import Article, page
+from lemmata.tests.derivations.expositions import expositions
 from lemmata.tests.pages import XHTML, outside
 
 # Proofs are made once in a process: those that need all of them run in one.
@@ -20,14 +21,17 @@ FALSE = Path(__file__).parent.parent / "user_derivations" / "dropped_row_term.py
 
 
 def page_of(name: str) -> str:
+    return page_with(name, tuple(expose(op, op.statements()) for op in find_one(name).operations))
+
+
+def page_with(name: str, shown: tuple[Exposition, ...]) -> str:
     derivation = find_one(name)
-    shown = tuple(expose(op, op.statements()) for op in derivation.operations)
     return page([Article(Document.of(derivation.docstring, derivation.name), derivation.origin, shown)], "end")
 
 
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
-    return {name: page_of(name) for name in TOPICS}
+    return {name: page_with(name, expositions(name)) for name in TOPICS}
 
 
 @pytest.mark.parametrize("name", TOPICS)

@@ -30,8 +30,8 @@ from lemmata.derivations.calculus.expr import (
 )
 from lemmata.derivations.calculus.latex import latex, latex_name
 from lemmata.derivations.catalogue import TOPICS, topic
-from lemmata.derivations.exposition import expose
 from lemmata.derivations.exposition_latex import document, words
+from lemmata.tests.derivations.expositions import expositions
 from pylatexenc.latexwalker import (
     LatexEnvironmentNode,
     LatexGroupNode,
@@ -134,7 +134,7 @@ def test_words_escape_what_latex_would_read() -> None:
 
 @pytest.fixture(scope="module")
 def sources() -> dict[str, str]:
-    return {name: document([expose(op, op.statements()) for op in topic(name).operations]) for name in TOPICS}
+    return {name: document(expositions(name)) for name in TOPICS}
 
 
 def macros(nodes: list[LatexNode]) -> set[str]:

@@ -74,7 +74,9 @@ def test_a_hostile_target_gets_its_verdict(name: str) -> None:
     assert message in result.failure.message
     assert not verdict.conforms
     # The run went on; only what costs too much time ends it.
-    assert verdict.acceptance["float32"].accepted == EXAMPLES or name in COSTLY
+    taken = verdict.acceptance["float32"]
+    assert taken.accepted == EXAMPLES or name in COSTLY
+    assert (taken.accepted < EXAMPLES) == (taken.stopped is not None)
 
 
 @pytest.mark.parametrize("check", ["forward", "gradient", "rows are independent"])
