@@ -99,7 +99,6 @@ def test_json_to_standard_output_moves_the_words_to_standard_error(capsys: Print
 # list, derive -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xdist_group("proofs")  # as the other tests that make all proofs
 def test_list(capsys: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     # The working tree may be written to meanwhile.

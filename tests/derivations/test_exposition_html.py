@@ -14,9 +14,6 @@ from lemmata.derivations.exposition_html import Article, page
 from lemmata.tests.derivations.expositions import expositions
 from lemmata.tests.pages import XHTML, outside
 
-# Proofs are made once in a process: those that need all of them run in one.
-pytestmark = pytest.mark.xdist_group("proofs")
-
 FALSE = Path(__file__).parent.parent / "user_derivations" / "dropped_row_term.py"
 
 

@@ -21,9 +21,6 @@ from lemmata.derivations.optimizer import CLIP, NESTEROV
 from lemmata.derivations.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, x
 from lemmata.derivations.softmax import i as row
 
-# Proofs are made once in a process: those that need all of them run in one.
-pytestmark = pytest.mark.xdist_group("proofs")
-
 OPERATIONS = (
     SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION, SOFTCAPPED, LAYER_NORM, RMS_NORM, ADD_LAYER_NORM, NESTEROV, CLIP,
 )  # fmt: skip

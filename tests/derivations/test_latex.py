@@ -42,9 +42,6 @@ from pylatexenc.latexwalker import (
     LatexWalkerParseError,
 )
 
-# Proofs are made once in a process: those that need all of them run in one.
-pytestmark = pytest.mark.xdist_group("proofs")
-
 n = Dim("n")
 i, j = Index("i", n), Index("j", n)
 x, y, keep = Tensor("x", (n,)), Tensor("y", (n,)), Tensor("keep", (n,), "boolean")

@@ -10,9 +10,6 @@ from lemmata.derivations.calculus.operation import Operation
 from lemmata.derivations.calculus.prove import prove
 from lemmata.derivations.catalogue import TOPICS, topic
 
-# Proofs are made once in a process: those that need all of them run in one.
-pytestmark = pytest.mark.xdist_group("proofs")
-
 OPERATIONS = [op for name in TOPICS for op in topic(name).operations]
 STATEMENTS = [(op, statement) for op in OPERATIONS for statement in op.statements()]
 
