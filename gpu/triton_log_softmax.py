@@ -8,7 +8,7 @@ large maximum.
 import torch
 
 from .triton_runtime import check_tensors, jit, kernel_launch, tl, tuned
-from .triton_softmax import launch_geometry, online_normaliser, slices_of
+from .triton_softmax import launch_geometry, online_normaliser, run_along, slices_of
 
 
 @tuned("ROWS", "COLS")
@@ -135,32 +135,12 @@ def _logsumexp_backward_kernel(
 
 def log_softmax_forward(x: torch.Tensor, dim: int) -> torch.Tensor:
     """log-softmax of `x` along the non-negative `dim`, contiguous, in the dtype of `x`."""
-    check_tensors(x)
-    y = torch.empty_like(x, memory_format=torch.contiguous_format)
-    if x.numel() == 0:
-        return y
-    x = slices_of(x, dim)
-    outer, n, inner = x.shape
-    programs, constants = launch_geometry(x)
-    with kernel_launch(x):
-        _log_softmax_forward_kernel[(programs,)](x, y, outer * inner, n, inner, *x.stride(), **constants)
-    return y
+    return run_along(_log_softmax_forward_kernel, dim, x)
 
 
 def log_softmax_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
     """The gradient with respect to `x` given the cotangent `dy`; softmax(x) is computed again."""
-    check_tensors(x, dy)
-    dx = torch.empty_like(x, memory_format=torch.contiguous_format)
-    if x.numel() == 0:
-        return dx
-    x, dy = slices_of(x, dim), slices_of(dy, dim)
-    outer, n, inner = x.shape
-    programs, constants = launch_geometry(x)
-    with kernel_launch(x):
-        _log_softmax_backward_kernel[(programs,)](
-            x, dy, dx, outer * inner, n, inner, *x.stride(), *dy.stride(), **constants
-        )
-    return dx
+    return run_along(_log_softmax_backward_kernel, dim, x, dy)
 
 
 def logsumexp_forward(x: torch.Tensor, dim: int) -> torch.Tensor:

@@ -19,6 +19,7 @@ from .triton_runtime import (
     tl,
     tuned,
 )
+from .triton_softmax import online_normaliser
 
 
 @tuned("ROWS", "COLS")
@@ -47,18 +48,7 @@ def _forward_kernel(
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     row_inside = row < rows
     x_row = x_ptr + row * x_row_stride
-    m = tl.full([ROWS], -float("inf"), COMPUTE)
-    z = tl.zeros([ROWS], COMPUTE)
-    for start in range(0, classes, COLS):
-        col = start + tl.arange(0, COLS).to(tl.int64)
-        inside = row_inside[:, None] & (col < classes)[None, :]
-        x = tl.load(x_row[:, None] + col[None, :] * x_col_stride, mask=inside, other=-float("inf")).to(COMPUTE)
-        # A NaN is left to the normaliser, which it always reaches.
-        new_m = tl.maximum(m, tl.max(tl.where(x == x, x, -float("inf")), axis=1))
-        finite = tl.where(tl.abs(new_m) < float("inf"), new_m, 0.0)
-        z = z * tl.exp(m - finite) + tl.sum(tl.exp(x - finite[:, None]), axis=1)
-        m = new_m
-    shift = tl.where(tl.abs(m) < float("inf"), m, 0.0)
+    shift, z = online_normaliser(x_row, row_inside, classes, x_col_stride, True, COMPUTE, ROWS, COLS)
     log_z = tl.log(z)
     target = tl.load(target_ptr + row, mask=row_inside, other=0)
     chosen = tl.load(x_row + target * x_col_stride, mask=row_inside, other=0.0).to(COMPUTE)

@@ -179,31 +179,26 @@ def launch_geometry(x: torch.Tensor) -> tuple[int, dict[str, Any]]:
     return -(-outer * inner // tile_rows), constants
 
 
-def softmax_forward(x: torch.Tensor, dim: int) -> torch.Tensor:
-    """softmax of `x` along the non-negative `dim`, contiguous, in the dtype of `x`."""
-    check_tensors(x)
+def run_along(kernel: Any, dim: int, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    """What a kernel makes of slices along `dim` of tensors of one shape: contiguous, in the shape and dtype of `x`."""
+    check_tensors(x, *others)
     y = torch.empty_like(x, memory_format=torch.contiguous_format)
     if x.numel() == 0:
         return y
-    x = slices_of(x, dim)
-    outer, n, inner = x.shape
-    programs, constants = launch_geometry(x)
+    views = [slices_of(z, dim) for z in (x, *others)]
+    outer, n, inner = views[0].shape
+    programs, constants = launch_geometry(views[0])
+    strides = [stride for view in views for stride in view.stride()]
     with kernel_launch(x):
-        _softmax_forward_kernel[(programs,)](x, y, outer * inner, n, inner, *x.stride(), **constants)
+        kernel[(programs,)](*views, y, outer * inner, n, inner, *strides, **constants)
     return y
+
+
+def softmax_forward(x: torch.Tensor, dim: int) -> torch.Tensor:
+    """softmax of `x` along the non-negative `dim`, contiguous, in the dtype of `x`."""
+    return run_along(_softmax_forward_kernel, dim, x)
 
 
 def softmax_backward(dy: torch.Tensor, x: torch.Tensor, dim: int) -> torch.Tensor:
     """The gradient with respect to `x` given the cotangent `dy`; softmax(x) is computed again."""
-    check_tensors(x, dy)
-    dx = torch.empty_like(x, memory_format=torch.contiguous_format)
-    if x.numel() == 0:
-        return dx
-    x, dy = slices_of(x, dim), slices_of(dy, dim)
-    outer, n, inner = x.shape
-    programs, constants = launch_geometry(x)
-    with kernel_launch(x):
-        _softmax_backward_kernel[(programs,)](
-            x, dy, dx, outer * inner, n, inner, *x.stride(), *dy.stride(), **constants
-        )
-    return dx
+    return run_along(_softmax_backward_kernel, dim, x, dy)

@@ -1,12 +1,8 @@
-"""LaTeX output: the notation of single expressions, and documents that compile."""
+"""LaTeX output: the notation of single expressions."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from lemmata.derivations.calculus.expr import (
@@ -29,33 +25,12 @@ from lemmata.derivations.calculus.expr import (
     total,
 )
 from lemmata.derivations.calculus.latex import latex, latex_name
-from lemmata.derivations.catalogue import TOPICS, topic
-from lemmata.derivations.exposition_latex import document, words
-from lemmata.tests.derivations.expositions import expositions
-from pylatexenc.latexwalker import (
-    LatexEnvironmentNode,
-    LatexGroupNode,
-    LatexMacroNode,
-    LatexMathNode,
-    LatexNode,
-    LatexWalker,
-    LatexWalkerParseError,
-)
+from lemmata.derivations.exposition_latex import words
 
 n = Dim("n")
 i, j = Index("i", n), Index("j", n)
 x, y, keep = Tensor("x", (n,)), Tensor("y", (n,)), Tensor("keep", (n,), "boolean")
 z, lse = Tensor("z"), Tensor("lse")
-
-# What amsmath and plain LaTeX define, of what the documents use; a name outside would not compile.
-STRUCTURE = {"documentclass", "usepackage", "allowdisplaybreaks", "setlength", "parindent", "begin", "end", "section"}
-STRUCTURE |= {"subsection", "paragraph", "emph", "item", "text", "_", ",", ":", "{", "}", "&", "%", "#", "$", "^", "\\"}
-MATHEMATICS = {"mathrm", "operatorname", "frac", "tfrac", "sqrt", "sum", "max", "left", "right", "qquad", "prime"}
-MATHEMATICS |= {"delta", "Delta", "alpha", "beta", "pi", "rho", "ge", "le", "mapsto", "log", "tanh", "circ", "langle"}
-MATHEMATICS |= {"rangle", "partial", "nabla", "infty", "cdot", "surd", "mathsf", "in", "times", "textbackslash"}
-MATHEMATICS |= {"hat", "bar", "tilde", "Vert", "exp", "sin", "cos", "sinh", "cosh", "min", "ne", "to", "approx", "pm"}
-MATHEMATICS |= {"propto", "prod", "ldots", "odot", "Phi", "Omega", "Gamma", "delta", "zeta", "eta", "theta", "kappa"}
-MATHEMATICS |= {"gamma", "epsilon", "lambda", "mu", "nu", "xi", "sigma", "tau", "phi", "chi", "psi", "omega"}
 
 
 @pytest.mark.parametrize(
@@ -127,46 +102,3 @@ def test_names(name: str, shown: str) -> None:
 def test_words_escape_what_latex_would_read() -> None:
     assert words("50 % of a_b & c^d {e}") == r"50 \% of a\_b \& c\^{}d \{e\}"
     assert words("⟨dV, V⟩ = Σ_i") == r"$\langle $dV, V$\rangle $ = $\sum$\_i"
-
-
-@pytest.fixture(scope="module")
-def sources() -> dict[str, str]:
-    return {name: document(expositions(name)) for name in TOPICS}
-
-
-def macros(nodes: list[LatexNode]) -> set[str]:
-    found: set[str] = set()
-    for node in nodes:
-        if isinstance(node, LatexMacroNode):
-            found.add(node.macroname)
-            found |= macros([a for a in (node.nodeargd.argnlist if node.nodeargd else []) if a is not None])
-        elif isinstance(node, LatexGroupNode | LatexEnvironmentNode | LatexMathNode):
-            found |= macros(node.nodelist)
-    return found
-
-
-@pytest.mark.parametrize("name", TOPICS)
-def test_documents_parse_and_use_known_macros(sources: dict[str, str], name: str) -> None:
-    source = sources[name]
-    nodes, _, _ = LatexWalker(source, tolerant_parsing=False).get_latex_nodes()
-    assert macros(list(nodes)) <= STRUCTURE | MATHEMATICS
-    assert re.findall(r"[^\x00-\x7f]", source) == []
-    for op in topic(name).operations:
-        for statement in op.statements():
-            assert rf"\paragraph{{{statement.label}}} {words(statement.name)}" in source
-
-
-def test_the_parser_catches_unbalanced_braces() -> None:
-    with pytest.raises(LatexWalkerParseError):
-        LatexWalker(r"\frac{a}{b", tolerant_parsing=False).get_latex_nodes()
-
-
-@pytest.mark.parametrize("name", TOPICS)
-def test_documents_compile(sources: dict[str, str], name: str, tmp_path: Path) -> None:
-    if shutil.which("pdflatex") is None:
-        pytest.skip("NOT RUN: pdflatex is not installed")
-    (tmp_path / "derivation.tex").write_text(sources[name])
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "derivation.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / "derivation.pdf").stat().st_size > 0

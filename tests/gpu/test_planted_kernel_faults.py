@@ -86,7 +86,7 @@ FAULTS = (
         "dbias = tl.sum(dy, axis=0)[None",
         "gradient",
     ),
-    Planted("stale maximum", *_LOSS, "z * tl.exp(m - finite) + ", "z + ", "forward"),
+    Planted("target not subtracted", *_LOSS, "dx - own[:, None], dx)", "dx, dx)", "gradient"),
     Planted("scale of dk", *_ATTENTION_BACKWARD, "(dk * scale)", "dk", "gradient"),
     Planted("output not rescaled", *_ATTENTION, "v, output * rescale[:, None], ", "v, output, ", "forward"),
 )
