@@ -4,7 +4,7 @@
 
 The root mean square of the error of the output against float64, on the numbers of Shah et al. 2024, section 4.3:
 N(0, 1) + N(0, 100)·Bernoulli(0.001), of which one entry in a thousand is an outlier. Beside the measured figures stand
-those of the paper's table of numerical errors, which were measured on an H100 on a shape that it does not give. Every
+those of the paper's table of numerical errors, for orientation: shapes and device are not the same. Every
 implementation takes the same rounded inputs, and the float64 result is that of those, so an error is of the
 implementation alone. Without a CUDA device the kernels are interpreted, and backends that need one say so.
 """

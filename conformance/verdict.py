@@ -138,7 +138,7 @@ class ProfileUse:
 @dataclass(frozen=True)
 class Acceptance:
     """How many of the cases drawn in a dtype the target accepted, what it said when it first refused one, and why no
-    further one was drawn, if that was before as many were run as were asked for and none was refused."""
+    further one was drawn, where it was neither for their number nor for refusals."""
 
     accepted: int
     refused: int
