@@ -1,9 +1,10 @@
-"""The pytest plugin, as pytest runs it in a process of its own: what passes, fails, is skipped and is refused."""
+"""The pytest plugin as pytest runs it: what passes, fails, is skipped and is refused."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_type
 
+import lemmata.conformance.runner  # once: pytester takes out of `sys.modules` what a run has imported
 import pytest
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def run(project: pytest.Pytester, test: str, *arguments: str) -> pytest.RunResul
     project.makepyfile(
         test_kernels=f"import pytest\nfrom lemmata.pytest_plugin import Conforms\nimport kernels\n\n{test}"
     )
-    return project.runpytest_subprocess("-v", "--lemmata-examples=20", *arguments)
+    return project.runpytest_inprocess("-v", "--lemmata-examples=20", *arguments)
 
 
 def test_a_marked_test_runs_for_each_dtype_and_passes(project: pytest.Pytester) -> None:
@@ -157,7 +158,7 @@ def test_seed_and_examples_of_the_command_line_go_before_those_of_the_mark(proje
     run(project, test.format(20, 5), "--lemmata-seed=5").assert_outcomes(passed=1)
     run(project, test.format(30, 3), "--lemmata-examples=30").assert_outcomes(passed=1)
     project.makepyfile(test_kernels=f"import pytest, kernels\n\n{test.format(7, 3)}")
-    project.runpytest_subprocess().assert_outcomes(passed=1)
+    project.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 MARKED = "def test_softmax(conforms):\n    conforms(kernels.right)\n"
@@ -179,7 +180,7 @@ def test_a_mistake_in_a_mark_is_one_message(project: pytest.Pytester) -> None:
         f"test_{k}": f"import pytest, kernels\n\n@pytest.mark.conforms{m}\n{MARKED}" for k, m in enumerate(mistakes)
     }
     project.makepyfile(**files)
-    found = project.runpytest_subprocess("--continue-on-collection-errors")
+    found = project.runpytest_inprocess("--continue-on-collection-errors")
     found.assert_outcomes(errors=len(mistakes))
     text = found.stdout.str()
     for k, message in enumerate(mistakes.values()):
@@ -227,7 +228,7 @@ def test_a_mistake_in_a_test_is_one_message(project: pytest.Pytester) -> None:
 
 def test_a_number_of_cases_below_one_is_refused(project: pytest.Pytester) -> None:
     for wrong in ("0", "-3", "many"):
-        found = project.runpytest_subprocess(f"--lemmata-examples={wrong}")
+        found = project.runpytest_inprocess(f"--lemmata-examples={wrong}")
         assert found.ret == pytest.ExitCode.USAGE_ERROR
         assert f"{wrong!r} is not a number of cases" in found.stderr.str()
 

@@ -9,19 +9,21 @@ indices that are still alike are individualised one after the other, and the ord
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from .index import Index
-from .polynomial import Atom, Ix, Monomial, Rational, monomial_free
+from .polynomial import Atom, Bound, Ix, Monomial, Rational, monomial_free
 
+Named = TypeVar("Named", Index, Bound)
 MAX_LEAVES = 5_040  # orders tried inside a class of alike indices; beyond it equal products may look different
 
 
-def canonical_order(indices: frozenset[Index], powers: Mapping[Atom, Rational]) -> list[Index]:
+def canonical_order(indices: frozenset[Named], powers: Mapping[Atom, Rational]) -> list[Named]:
     """The indices in canonical order."""
     if len(indices) == 1:
         return list(indices)
     start = {index: index.dim.name for index in indices}
-    best: tuple[str, list[Index]] | None = None
+    best: tuple[str, list[Named]] | None = None
     leaves = 0
     stack = [_refine(start, powers)]
     while stack and leaves < MAX_LEAVES:
@@ -45,21 +47,21 @@ def _render(powers: Mapping[Atom, Rational], names: Mapping[Ix, str]) -> str:
     return "·".join(sorted(f"{atom.render(names)}^{e}" for atom, e in powers.items()))
 
 
-def _first_shared(colours: Mapping[Index, str]) -> list[Index] | None:
+def _first_shared(colours: Mapping[Named, str]) -> list[Named] | None:
     """The indices of the first colour that several share."""
-    classes: dict[str, list[Index]] = {}
+    classes: dict[str, list[Named]] = {}
     for index, colour in colours.items():
         classes.setdefault(colour, []).append(index)
     shared = sorted(colour for colour, members in classes.items() if len(members) > 1)
     return classes[shared[0]] if shared else None
 
 
-def _refine(colours: dict[Index, str], powers: Mapping[Atom, Rational]) -> dict[Index, str]:
+def _refine(colours: dict[Named, str], powers: Mapping[Atom, Rational]) -> dict[Named, str]:
     """Colours made finer until the number of classes stays the same."""
     count = 0
     while count != len(set(colours.values())):
         count = len(set(colours.values()))
-        descriptions: dict[Index, str] = {}
+        descriptions: dict[Named, str] = {}
         for index in colours:
             names: dict[Ix, str] = {**{other: f"({c})" for other, c in colours.items()}, index: "*"}
             seen = sorted(f"{a.render(names)}^{e}" for a, e in powers.items() if index in a.free)

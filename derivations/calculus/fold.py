@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import is_
 
 from .index import Mapped, Subscript
 from .match import Environment, Match, Matcher, Names, Replacement
@@ -71,9 +72,14 @@ class Folder:
         deviations is the variance.
         """
         steps = [step for step in self.names.program.steps if not isinstance(step.value, Entry)]
+        needed = [self.names.features(step.value) - {*self.names.program.inputs} for step in steps]
+        present = self.names.features(expr)
         for exact in (True, False):
-            for step in steps:
-                expr = self._fold_step(expr, step, exact=exact)
+            for step, features in zip(steps, needed, strict=True):
+                if features <= present:
+                    folded = self._fold_step(expr, step, exact=exact)
+                    if folded is not expr:
+                        expr, present = folded, self.names.features(folded)
         return expr
 
     def named(self, exprs: Sequence[Expr]) -> Folded:
@@ -111,7 +117,9 @@ class Folder:
         parts = children(expr)
         if not parts:
             return expr
-        expr = rebuild(expr, tuple(self._fold_step(part, step, exact=exact) for part in parts))
+        folded = tuple(self._fold_step(part, step, exact=exact) for part in parts)
+        if not all(map(is_, folded, parts)):
+            expr = rebuild(expr, folded)
         while type(expr) is type(step.value):  # nothing else has the shape of the definition
             found = self._once(expr, step, exact=exact)
             if found is None:

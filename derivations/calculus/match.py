@@ -7,14 +7,15 @@ match in any order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from .index import Index, Mapped, Subscript
 from .nodes import Add, Const, Delta, Entry, Expr, Fn, Gated, Max, Mul, Pow, Predicate, Size, Sum, Tensor
 from .program import Program
 from .text import text
-from .traverse import axes_of, children, free_indices, rename, tensors
+from .traverse import axes_of, children, free_indices, rename, tensors, walk
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Replacement:
         """The value at other indices."""
         return rename(self.value, dict(zip(self.indices, indices, strict=True)))
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Equal for replacements that differ in the names of indices alone."""
         return text(self.at([Index(f"#{k}", index.dim) for k, index in enumerate(self.indices)]))
@@ -59,6 +60,7 @@ class Names:
     program: Program
     moved: bool
     variants: dict[Tensor, tuple[Tensor, Environment]] = field(default_factory=dict)
+    _inputs: dict[Tensor, frozenset[Tensor]] = field(default_factory=dict)
 
     def base_of(self, tensor: Tensor) -> tuple[Tensor, Environment]:
         """The tensor of the program that a name stands for, and what is replaced in it."""
@@ -66,9 +68,31 @@ class Names:
 
     def inputs_of(self, tensor: Tensor) -> frozenset[Tensor]:
         """The inputs of the program that a defined tensor depends on."""
-        found: set[Tensor] = set()
-        for read in tensors(self.program.defined[tensor].value):
-            found |= self.inputs_of(read) if read in self.program.defined else {read}
+        if tensor not in self._inputs:
+            found: set[Tensor] = set()
+            for read in tensors(self.program.defined[tensor].value):
+                found |= self.inputs_of(read) if read in self.program.defined else {read}
+            self._inputs[tensor] = frozenset(found)
+        return self._inputs[tensor]
+
+    def features(self, expr: Expr) -> frozenset[Hashable]:
+        """What must occur in an expression for a part of it to match this one: numbers, functions, powers, tensors of
+        the program, kinds of nodes. An input matches anything: it is to be taken out of those of a definition."""
+        found: set[Hashable] = set()
+        for node in walk(expr):
+            match node:
+                case Const(value):
+                    found.add(value)
+                case Size(dim):
+                    found.add(dim)
+                case Fn(name, _):
+                    found.add(name)
+                case Pow(_, exponent):
+                    found.add(("power", exponent))
+                case Entry(tensor, _):
+                    found.add(self.base_of(tensor)[0])
+                case _:
+                    found.add(type(node).__name__)
         return frozenset(found)
 
 
@@ -191,7 +215,7 @@ class Matcher:
             return
         images = tuple(match.indices[index] for index in mine)
         plain = tuple(ix for ix in images if isinstance(ix, Index))
-        if len(set(plain)) != len(mine) or match.inner & set(free_indices(expr)) - set(plain):
+        if len(set(plain)) != len(mine) or (match.inner and match.inner & set(free_indices(expr)) - set(plain)):
             return
         bound = match.with_replacement(Replacement(pattern.tensor, plain, expr))
         if bound is not None:

@@ -7,6 +7,7 @@ Both are sound; neither is complete, so a difference that is not shown to be zer
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from .elementary import elementary
 from .functions import exponential, function
@@ -34,9 +35,11 @@ from .products import NotComposed, monomial, multiply, power, product_of
 from .signs import is_strictly_positive
 from .sums import max_over, open_sum, rename, rename_powers, sum_over
 
+REMEMBERED = 8_192  # normal forms of expressions and of their parts: the claims of a statement share most of them
 MAX_CLEARINGS = 12  # denominators cleared one after the other before giving up
 
 
+@lru_cache(maxsize=REMEMBERED)
 def normal_form(expr: Expr) -> Poly:
     """The normal form of an expression.
 

@@ -203,6 +203,34 @@ def rename_powers(powers: Mapping[Atom, Rational], mapping: Mapping[Ix, Ix]) -> 
     return product_of([result, *others]) if others else result
 
 
+def _alike(atom: Atom, mapping: Mapping[Ix, Ix]) -> Atom | None:
+    """A sum whose free indices are renamed one to one, by names that are new in it, as it stands: nothing in it can
+    become equal that was not, so that its bound indices stay where they are. None where that is not seen to be so, and
+    the sum has to be put in normal form again."""
+    bounds, body = atom.args
+    moved = [mapping[ix] for ix in atom.free if ix in mapping]
+    targets = frozenset(moved)
+    if (
+        len(targets) < len(moved)
+        or any(isinstance(ix, Image) for ix in targets)
+        or not targets.isdisjoint(atom.free)
+        or not targets.isdisjoint(bounds)
+        or any(bound in mapping for bound in bounds)
+        or any(isinstance(ix, Image) and ix in mapping for ix in atom.free)
+    ):
+        return None
+    renamed = rename_powers(dict(body), mapping).single()
+    if renamed is None or renamed[1] != 1 or len(renamed[0]) != len(body):
+        return None
+    powers = dict(renamed[0])
+    free = frozenset().union(*(a.free for a in powers))
+    if bounds[0].number != _first_number(unbound(free, bounds), max(a.top for a in powers), len(bounds)):
+        return None
+    if canonical_order(frozenset(bounds), powers) != list(bounds):
+        return None
+    return Atom("sum", (bounds, renamed[0]), unbound(free, bounds), atom.top)
+
+
 def _moved(ix: Ix, mapping: Mapping[Ix, Ix]) -> Ix:
     if ix in mapping:
         return mapping[ix]
@@ -244,11 +272,13 @@ def rename_atom(atom: Atom, mapping: Mapping[Ix, Ix]) -> Poly:
         case "pow":
             return rename(args[0], mapping)
         case "sum":
-            body, fresh = open_sum(atom)
-            return sum_over(fresh, rename(body, mapping))
+            if (alike := _alike(atom, mapping)) is not None:
+                return atom_poly(alike)
+            fresh = {bound: Index("k", bound.dim) for bound in args[0]}
+            return sum_over(frozenset(fresh.values()), rename_powers(dict(args[1]), {**mapping, **fresh}))
         case "max":
             index = Index("k", args[0].dim)
-            opened: dict[Ix, Ix] = {args[0]: index}
-            return max_over(index, rename(rename(args[1], opened), mapping), rename(rename(args[2], opened), mapping))
+            opened = {**mapping, args[0]: index}
+            return max_over(index, rename(args[1], opened), rename(args[2], opened))
         case _:
             return atom_poly(atom)

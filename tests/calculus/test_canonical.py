@@ -22,6 +22,7 @@ from lemmata.derivations.calculus.expr import (
     total,
 )
 from lemmata.derivations.calculus.normal_form import equal, normal_form
+from lemmata.tests.calculus.conftest import Plant
 
 n = Dim("n")
 NAMES = ("a", "b", "c", "d", "e")
@@ -104,9 +105,9 @@ def test_indices_that_look_alike_are_told_apart() -> None:
     assert not equal(nested, exp(other))
 
 
-def test_giving_up_early_only_makes_equal_things_look_different(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_giving_up_early_only_makes_equal_things_look_different(plant: Plant) -> None:
     """Fewer labellings than needed: still nothing false is shown."""
-    monkeypatch.setattr(canonical, "MAX_LEAVES", 1)
+    plant(canonical, "MAX_LEAVES", 1)
     two = [(S, 0, 1), (S, 1, 0), (S, 2, 3), (S, 3, 2)]
     cycle = [(S, 0, 1), (S, 1, 2), (S, 2, 3), (S, 3, 0)]
     assert not equal(graph(two, (0, 1, 2, 3), NAMES), graph(cycle, (0, 1, 2, 3), NAMES))

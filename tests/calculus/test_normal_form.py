@@ -44,6 +44,7 @@ from lemmata.derivations.calculus.polynomial import Bound, const_atom
 from lemmata.derivations.calculus.predicates import make_form
 from lemmata.derivations.calculus.products import NoValue, TooLarge
 from lemmata.derivations.calculus.readback import Reader
+from lemmata.tests.calculus.conftest import Plant
 from lemmata.tests.calculus.expressions import differences, expression, expressions, i, j, m, n, pi, point, u
 
 k, l = Index("k", n), Index("l", n)  # noqa: E741 - the usual name of a fourth index
@@ -291,7 +292,7 @@ BROKEN: list[tuple[ModuleType, str, Callable[..., object], Expr, Expr]] = [
     ("module", "name", "replacement", "left", "right"), BROKEN, ids=["an unused index ignored", "every atom positive"]
 )
 def test_a_broken_rule_is_seen_by_the_comparison(
-    monkeypatch: pytest.MonkeyPatch,
+    plant: Plant,
     module: ModuleType,
     name: str,
     replacement: Callable[..., object],
@@ -300,7 +301,7 @@ def test_a_broken_rule_is_seen_by_the_comparison(
 ) -> None:
     """The comparison with the independent evaluation can fail: with a fault in a rule it does."""
     assert not equal(left, right)
-    monkeypatch.setattr(module, name, replacement)
+    plant(module, name, replacement)
     assert equal(left, right)
     rng = random.Random(3)
     assert any(differences(left, right, point(rng, USED))[1] for _ in range(20))

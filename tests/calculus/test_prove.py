@@ -33,6 +33,7 @@ from lemmata.derivations.calculus.operation import Operation
 from lemmata.derivations.calculus.polynomial import ONE_POLY, total_poly
 from lemmata.derivations.calculus.prove import POINTS, Contradiction, is_nonnegative, lines_of, prove
 from lemmata.derivations.calculus.statement import Claim, Equal, NonNegative, Result, Statement, Step
+from lemmata.tests.calculus.conftest import Plant
 
 n = Dim("n")
 i, j, k = Index("i", n), Index("j", n), Index("k", n)
@@ -150,10 +151,10 @@ def test_a_chain_through_a_line_without_a_value_proves_nothing() -> None:
     assert same.status == "proved" or "has no value" in same.reason
 
 
-def test_a_broken_normal_form_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_normal_form_is_noticed(plant: Plant) -> None:
     claim = Equal((a**2) ** HALF, a)
     assert verdict(claim).status == "refuted"
-    monkeypatch.setattr(products, "is_positive", lambda atom: True)
+    plant(products, "is_positive", lambda atom: True)
     with pytest.raises(Contradiction, match="proved, yet at"):
         verdict(claim)
 
@@ -173,10 +174,10 @@ def test_a_broken_normal_form_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_fault_in_each_rule_is_noticed(
-    monkeypatch: pytest.MonkeyPatch, module: object, name: str, fault: object, claim: Equal | None
+    plant: Plant, module: object, name: str, fault: object, claim: Equal | None
 ) -> None:
     """Each rule, broken so that it shows too much, runs into the independent evaluation. Only labelling is harmless."""
-    monkeypatch.setattr(module, name, fault)
+    plant(module, name, fault)
     if claim is None:
         assert verdict(Equal(total(i, j, x[i] * y[j] * p[i]), total(i, x[i] * p[i]))).status == "refuted"
         return

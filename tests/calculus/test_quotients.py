@@ -11,6 +11,7 @@ from lemmata.derivations.calculus.polynomial import Poly
 from lemmata.derivations.calculus.prove import prove
 from lemmata.derivations.calculus.quotients import divided
 from lemmata.derivations.calculus.statement import Equal, Statement
+from lemmata.tests.calculus.conftest import Plant
 
 a, b, c, N = (Tensor(name, (), "positive")[()] for name in ("a", "b", "c", "N"))
 s, t = Tensor("s")[()], Tensor("t")[()]
@@ -62,14 +63,14 @@ def test_exponents_are_added_by_adding_the_exponents() -> None:
         assert normal_form(exp(x + y)) == normal_form(exp(x) * exp(y))
 
 
-def test_a_division_that_takes_too_long_leaves_the_numerator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_division_that_takes_too_long_leaves_the_numerator(plant: Plant) -> None:
     poly = normal_form((a**5 - b**5) / (a + b))
     assert divided(poly) != poly
-    monkeypatch.setattr(quotients, "MAX_DIVISIONS", 2)
+    plant(quotients, "MAX_DIVISIONS", 2)
     assert divided(poly) == poly
 
 
-def test_a_quotient_of_one_too_few_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quotient_of_one_too_few_would_be_caught(plant: Plant) -> None:
     """A fault planted in the division makes a false statement, which the independent evaluation refutes."""
     honest = quotients._quotient
 
@@ -77,7 +78,7 @@ def test_a_quotient_of_one_too_few_would_be_caught(monkeypatch: pytest.MonkeyPat
         found = honest(numerator, divisor)
         return None if found is None else (found[0], Poly({}))  # the remainder is lost
 
-    monkeypatch.setattr(quotients, "_quotient", wrong)
+    plant(quotients, "_quotient", wrong)
     assert exponential(normal_form(a / (a + b))) == exponential(normal_form(ONE))
     with pytest.raises(AssertionError, match="proved, yet"):
         prove(Statement("S1", "false", Equal(exp(a / (a + b)), exp(ONE))))

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import mpmath
 import pytest
-from lemmata.derivations.calculus import products, trigonometry
+from lemmata.derivations.calculus import functions, products, trigonometry
 from lemmata.derivations.calculus.counterexample import search
 from lemmata.derivations.calculus.differentiate import elementwise_derivative
 from lemmata.derivations.calculus.evaluate import Point, evaluator
@@ -37,6 +37,7 @@ from lemmata.derivations.calculus.readback import Reader
 from lemmata.derivations.calculus.statement import Equal, Statement
 from lemmata.derivations.calculus.text import text
 from lemmata.tests.calculus import expressions
+from lemmata.tests.calculus.conftest import Plant
 from lemmata.tests.calculus.expressions import differences, expression, i, j, m, n, pi, point
 
 x, S = Tensor("x", (n,)), Tensor("S", (n, n))
@@ -169,7 +170,7 @@ def test_random_trigonometric_polynomials_that_are_equal_have_one_normal_form() 
         assert normal_form(sin(angle) ** power) == normal_form(turned[1] ** power)
 
 
-def test_the_multiple_of_an_angle_does_not_depend_on_the_names_of_indices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_multiple_of_an_angle_does_not_depend_on_the_names_of_indices(plant: Plant) -> None:
     """A quotient of entries is normalised by an order of names. Renaming the indices of a sum would make another
     multiple of the angle, and so several terms of one, if the multiple saw that."""
 
@@ -189,7 +190,7 @@ def test_the_multiple_of_an_angle_does_not_depend_on_the_names_of_indices(monkey
             assert not wrong
             compared += seen
     assert compared
-    monkeypatch.setattr(trigonometry, "factor_inside", lambda m: Fraction(1))
+    plant(trigonometry, "factor_inside", lambda m: Fraction(1))
     with pytest.raises(TooLarge, match="take apart in different ways"):
         normal_form(summed(4, 9, 6))
 
@@ -305,12 +306,12 @@ BROKEN: list[tuple[str, ModuleType, str, object, Expr, Expr]] = [
     ids=[case[0] for case in BROKEN],
 )
 def test_a_broken_rule_is_seen_by_the_comparison(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, replacement: object, left: Expr, right: Expr
+    plant: Plant, module: ModuleType, name: str, replacement: object, left: Expr, right: Expr
 ) -> None:
     assert not equal(left, right)
-    monkeypatch.setattr(module, name, replacement)
+    plant(module, name, replacement)
     if name == "sine":
-        monkeypatch.setattr("lemmata.derivations.calculus.functions.sine", replacement)
+        plant(functions, name, replacement)
     assert equal(left, right)
     rng = random.Random(3)
     assert any(differences(left, right, point(rng, USED))[1] for _ in range(20))
