@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_type
 
-import lemmata.conformance.runner  # once: pytester takes out of `sys.modules` what a run has imported
+import lemmata.conformance.runner  # noqa: F401 once: pytester takes out of `sys.modules` what a run has imported
 import pytest
 
 if TYPE_CHECKING:

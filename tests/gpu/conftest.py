@@ -1,4 +1,4 @@
-"""What only a CUDA device can show is skipped where there is none; the interpreter is spared work that changes nothing."""
+"""What only a CUDA device can show is skipped where there is none; the interpreter is spared idle work."""
 
 from collections.abc import Iterator
 from functools import cache
