@@ -104,7 +104,7 @@ _GEGLU = _gated("geglu", _gelu, _gelu_slope)
 # Triton kernels ------------------------------------------------------------------------------------------------------
 
 
-def _triton_gated(name: str, function: int, value: _Function, slope: _Function) -> Any:
+def _triton_gated(name: str, function: str, value: _Function, slope: _Function) -> Any:
     def forward(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         from .triton_gated import gated_forward
 
@@ -136,9 +136,8 @@ def _triton_gated(name: str, function: int, value: _Function, slope: _Function) 
     )
 
 
-# What a gate goes through, by its number in the kernels.
-_TRITON_SWIGLU = _triton_gated("triton_swiglu", 0, _silu, _silu_slope)
-_TRITON_GEGLU = _triton_gated("triton_geglu", 1, _gelu, _gelu_slope)
+_TRITON_SWIGLU = _triton_gated("triton_swiglu", "silu", _silu, _silu_slope)
+_TRITON_GEGLU = _triton_gated("triton_geglu", "gelu", _gelu, _gelu_slope)
 
 # Functions -----------------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,6 @@ import torch
 from .triton_norm_forward import rows_of
 from .triton_runtime import check_tensors, jit, kernel_launch, tl, tuned
 
-# What a gate goes through.
-SILU, GELU = 0, 1
-
 
 @jit
 def _logistic(x: tl.tensor) -> tl.tensor:
@@ -25,7 +22,7 @@ def _logistic(x: tl.tensor) -> tl.tensor:
 @jit
 def _gate(x: tl.tensor, GATE: tl.constexpr) -> Any:
     """The value and the slope."""
-    if GATE == 0:
+    if GATE == "silu":
         sigmoid = _logistic(x)
         value = x * sigmoid
         slope = sigmoid * (1.0 + x * _logistic(-x))
@@ -95,7 +92,7 @@ def _backward_kernel(
     tl.store(dup_ptr + element, (dy * value).to(dup_ptr.dtype.element_ty), mask=inside)
 
 
-def _launch(x: torch.Tensor, gate: int) -> tuple[int, dict[str, Any]]:
+def _launch(x: torch.Tensor, gate: str) -> tuple[int, dict[str, Any]]:
     """How many programs there are, and what they are compiled for."""
     block = 1 << 10
     constants = {
@@ -112,8 +109,8 @@ def _rows(x: torch.Tensor) -> torch.Tensor:
     return rows_of(x if x.ndim else x.reshape(1))
 
 
-def gated_forward(gate: torch.Tensor, up: torch.Tensor, function: int) -> torch.Tensor:
-    """The gated unit of tensors of one shape, contiguous, in their dtype; `function` is SILU or GELU."""
+def gated_forward(gate: torch.Tensor, up: torch.Tensor, function: str) -> torch.Tensor:
+    """The gated unit of tensors of one shape, contiguous, in their dtype; `function` is silu or gelu."""
     check_tensors(gate, up)
     y = torch.empty_like(gate, memory_format=torch.contiguous_format)
     if gate.numel() == 0:
@@ -126,7 +123,7 @@ def gated_forward(gate: torch.Tensor, up: torch.Tensor, function: int) -> torch.
 
 
 def gated_backward(
-    dy: torch.Tensor, gate: torch.Tensor, up: torch.Tensor, function: int
+    dy: torch.Tensor, gate: torch.Tensor, up: torch.Tensor, function: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The gradients of gate and up."""
     check_tensors(dy, gate, up)

@@ -99,7 +99,7 @@ def loss() -> Iterator[Use]:
 
 def elementwise() -> Iterator[Use]:
     """Gated units, rotations and a step of Adam."""
-    for gate in (triton_gated.SILU, triton_gated.GELU):
+    for gate in ("silu", "gelu"):
         for kernel in (triton_gated._forward_kernel, triton_gated._backward_kernel):
             yield kernel, {"GATE": gate, "COMPUTE": tl.float32, "BLOCK": 1024}
     for back in (True, False):
