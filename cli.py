@@ -308,6 +308,10 @@ def _conform(arguments: argparse.Namespace) -> int:
     if not torch.cuda.is_available():
         # Triton decides on import whether it compiles or interprets; without a device it can only interpret.
         os.environ.setdefault("TRITON_INTERPRET", "1")
+    from .conformance.isolation.processes import shared_zygote
+
+    if arguments.device.startswith("cpu"):
+        shared_zygote().fork()  # before anything is computed that a target could read
     from .conformance.report import render
     from .conformance.runner import DEFAULT_EXAMPLES, conform
     from .display import console_for

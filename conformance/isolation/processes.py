@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Protocol
 
 from ..surroundings import Surroundings
 from ..targets import Target
-from . import worker
+from . import worker, zygote
 
 # How long a process may take to import PyTorch, and how long one that was killed may take to be gone.
 _START_LIMIT = 120.0
@@ -105,14 +106,38 @@ class FreshInterpreter:
         command = [sys.executable, "-m", worker.__name__, *map(str, descriptors), str(worker_threads())]
         process = subprocess.Popen(command, pass_fds=descriptors, env=_environment())
         ends.handed_over()
+        return Process(process.pid, ends.mine, ends.reading, _interpreter(process))
 
-        def ended(limit: float) -> int | None:
-            try:
-                return process.wait(limit)
-            except subprocess.TimeoutExpired:
+
+def _interpreter(process: subprocess.Popen[bytes]) -> Callable[[float], int | None]:
+    """The exit code of an interpreter, once it has ended within some seconds."""
+
+    def ended(limit: float) -> int | None:
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            return None
+
+    return ended
+
+
+def _child(pid: int) -> Callable[[float], int | None]:
+    """The exit code of a fork of this process, once it has ended within some seconds."""
+    codes: list[int] = []
+
+    def ended(limit: float) -> int | None:
+        until = time.monotonic() + limit
+        while not codes:
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                codes.append(os.waitstatus_to_exitcode(status))
+            elif time.monotonic() >= until:
                 return None
+            else:
+                time.sleep(0.001)
+        return codes[0]
 
-        return Process(process.pid, ends.mine, ends.reading, ended)
+    return ended
 
 
 class ForkOfJudge:
@@ -130,28 +155,16 @@ class ForkOfJudge:
             worker.settle(ends.printing, 1)  # the threads of the judge are not there after a fork
             worker.run(ends.its, lambda: worker.serve(ends.its, Surroundings(), self._target))
         ends.handed_over()
-        codes: list[int] = []
-
-        def ended(limit: float) -> int | None:
-            until = time.monotonic() + limit
-            while not codes:
-                found, status = os.waitpid(pid, os.WNOHANG)
-                if found:
-                    codes.append(os.waitstatus_to_exitcode(status))
-                elif time.monotonic() >= until:
-                    return None
-                else:
-                    time.sleep(0.001)
-            return codes[0]
-
-        return Process(pid, ends.mine, ends.reading, ended)
+        return Process(pid, ends.mine, ends.reading, _child(pid))
 
 
 class Zygote:
-    """Forks workers from a process that has imported PyTorch; it is started when the first one is asked for."""
+    """Forks workers from a process that has imported PyTorch; it is started when the first one is asked for, unless it
+    was forked before."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._pid = 0
+        self._gone: Callable[[float], int | None] | None = None
         self._control: socket.socket | None = None
         self._heard = b""
         self._codes: dict[int, int] = {}
@@ -167,16 +180,33 @@ class Zygote:
         ends.handed_over()
         return Process(pid, ends.mine, ends.reading, lambda limit: self._ended(pid, limit))
 
+    def fork(self) -> None:
+        """Starts the zygote as a fork of this process, which saves the seconds of importing PyTorch again.
+
+        For a program that has just begun: a target can read whatever has been computed before, and threads do not
+        survive a fork. In a process with several nothing is done.
+        """
+        if self._control is not None or threading.active_count() > 1:
+            return
+        self._control, its = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._control.close()
+            zygote.run(its, worker_threads())
+        its.close()
+        self._gone = _child(self._pid)
+        self._hear(_START_LIMIT)
+
     def close(self) -> None:
         """Ends the zygote, and with it its workers."""
         if self._control is not None:
             self._control.close()
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_END_LIMIT)
-            self._process.kill()
-            self._process.wait()
-        self._process = self._control = None
+        if self._gone is not None and self._gone(_END_LIMIT) is None:
+            os.kill(self._pid, signal.SIGKILL)
+            self._gone(_END_LIMIT)
+        self._control = self._gone = None
         self._heard = b""
 
     def _fork(self, ends: _Ends) -> int:
@@ -188,12 +218,11 @@ class Zygote:
 
     def _running(self) -> socket.socket:
         if self._control is None:
-            mine, its = socket.socketpair()
-            module = f"{__package__}.zygote"
-            command = [sys.executable, "-m", module, str(its.fileno()), str(worker_threads())]
-            self._process = subprocess.Popen(command, pass_fds=[its.fileno()], env=_environment())
+            self._control, its = socket.socketpair()
+            command = [sys.executable, "-m", zygote.__name__, str(its.fileno()), str(worker_threads())]
+            process = subprocess.Popen(command, pass_fds=[its.fileno()], env=_environment())
+            self._pid, self._gone = process.pid, _interpreter(process)
             its.close()
-            self._control = mine
             self._hear(_START_LIMIT)
         return self._control
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from typing import NoReturn
 
 import torch
 import torch.fx.experimental.symbolic_shapes  # or the first backward pass of each worker imports it
@@ -27,8 +28,21 @@ _MESSAGE = 64  # bytes of a request, at most
 
 def main() -> None:
     """Serves on the descriptor of the command line."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    threads = int(sys.argv[2])
+    serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))
+
+
+def run(control: socket.socket, threads: int) -> NoReturn:
+    """Serves in a process that was forked to do this, and ends it with nothing left to clean up."""
+    code = 1
+    try:
+        serve(control, threads)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def serve(control: socket.socket, threads: int) -> None:
+    """Forks a worker at each request, until the judge closes the connection."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     wake_read, wake_write = os.pipe()

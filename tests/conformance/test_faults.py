@@ -7,7 +7,7 @@ from lemmata.tests.conformance.correct_targets import CORRECT_TARGETS
 from lemmata.tests.conformance.planted_faults import FAULTS, Fault
 
 # Cases per correct target and dtype; the long run for false alarms draws thousands.
-EXAMPLES = 20
+EXAMPLES = 12
 OF_BLOCKS = 6
 # A kernel that keeps what it once computed is right until a shape comes back.
 OF_TRIVIAL = 60

@@ -66,6 +66,42 @@ def test_a_case_imports_nothing_that_the_zygote_has_not_and_no_triton() -> None:
     assert done.stdout.strip() == "[] False"
 
 
+_WITHOUT_ANOTHER_INTERPRETER = """
+import subprocess
+import threading
+
+import torch
+from lemmata.conformance.isolation.processes import shared_zygote
+from lemmata.conformance.runner import conform
+
+
+def refused(*arguments, **options):
+    raise AssertionError("another interpreter is started")
+
+
+subprocess.Popen = refused
+shared_zygote().fork()
+verdict = conform("softmax", "torch:softmax", dtypes=["float32"], examples=5)
+print(verdict.conforms, verdict.acceptance["float32"].accepted)
+shared_zygote().close()
+leave = threading.Event()
+threading.Thread(target=leave.wait).start()
+shared_zygote().fork()  # beside a thread it does nothing
+try:
+    conform("softmax", "torch:softmax", dtypes=["float32"], examples=1)
+except AssertionError as error:
+    print(error)
+leave.set()
+"""
+
+
+def test_a_program_that_has_just_begun_forks_the_zygote_and_one_with_threads_does_not() -> None:
+    command = [sys.executable, "-c", _WITHOUT_ANOTHER_INTERPRETER]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["True 5", "another interpreter is started"]
+
+
 class OthersEnd:
     """Gives the calls of a case, and ends in every other one that a law makes."""
 
