@@ -197,7 +197,10 @@ class Zygote:
             zygote.run(its, worker_threads())
         its.close()
         self._gone = _child(self._pid)
-        self._hear(_START_LIMIT)
+        try:
+            self._hear(_START_LIMIT)
+        except (OSError, EOFError):
+            self.close()  # the first worker asks for an interpreter
 
     def close(self) -> None:
         """Ends the zygote, and with it its workers."""
