@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/lemmata conform attention torch.nn.functional:scaled_dot_product_attention
 
 test: $(READY) lint types
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -35,8 +35,9 @@ _EPILOG = """examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
+    """Runs the command line, that of this process by default; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    arguments.own_process = argv is None
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:
         return verb(arguments)
@@ -310,7 +311,7 @@ def _conform(arguments: argparse.Namespace) -> int:
         os.environ.setdefault("TRITON_INTERPRET", "1")
     from .conformance.isolation.processes import shared_zygote
 
-    if arguments.device.startswith("cpu"):
+    if arguments.own_process and arguments.device.startswith("cpu"):
         shared_zygote().fork()  # before anything is computed that a target could read
     from .conformance.report import render
     from .conformance.runner import DEFAULT_EXAMPLES, conform

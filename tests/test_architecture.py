@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from lemmata.tests.conftest import LONGEST
 
 ROOT = Path(__file__).parent.parent
 PLAIN = {"errors", "highlighting", "loading"}  # what any part may use
@@ -81,3 +82,7 @@ def test_the_map_of_a_package_names_every_module(package: str) -> None:
     assert described is not None
     named = set(re.findall(r"\w+", described))
     assert {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"} <= named
+
+
+def test_the_files_that_are_run_first_exist() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []

@@ -183,8 +183,8 @@ class Zygote:
     def fork(self) -> None:
         """Starts the zygote as a fork of this process, which saves the seconds of importing PyTorch again.
 
-        For a program that has just begun: a target can read whatever has been computed before, and threads do not
-        survive a fork. In a process with several nothing is done.
+        For a program that has just begun, and is nobody else's: a target can read whatever has been computed before,
+        and neither threads nor open files survive. In a process with several threads nothing is done.
         """
         if self._control is not None or threading.active_count() > 1:
             return

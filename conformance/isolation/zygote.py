@@ -32,9 +32,14 @@ def main() -> None:
 
 
 def run(control: socket.socket, threads: int) -> NoReturn:
-    """Serves in a process that was forked to do this, and ends it with nothing left to clean up."""
+    """Serves in a process that was forked to do this, and ends it with nothing left to clean up.
+
+    What else the process had open is closed: a target may write to whatever it finds.
+    """
     code = 1
     try:
+        os.closerange(3, control.fileno())
+        os.closerange(control.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
         serve(control, threads)
         code = 0
     finally:

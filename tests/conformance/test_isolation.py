@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -67,6 +68,7 @@ def test_a_case_imports_nothing_that_the_zygote_has_not_and_no_triton() -> None:
 
 
 _WITHOUT_ANOTHER_INTERPRETER = """
+import os
 import subprocess
 import threading
 
@@ -80,9 +82,17 @@ def refused(*arguments, **options):
 
 
 subprocess.Popen = refused
+reading, opened = os.pipe()
+os.set_blocking(reading, False)
 shared_zygote().fork()
 verdict = conform("softmax", "torch:softmax", dtypes=["float32"], examples=5)
 print(verdict.conforms, verdict.acceptance["float32"].accepted)
+verdict = conform("softmax", "writing:softmax", dtypes=["float32"], examples=1)
+print(verdict.conforms)
+try:
+    print(os.read(reading, 5))
+except BlockingIOError:
+    print("nothing was written")
 shared_zygote().close()
 leave = threading.Event()
 threading.Thread(target=leave.wait).start()
@@ -95,11 +105,28 @@ leave.set()
 """
 
 
-def test_a_program_that_has_just_begun_forks_the_zygote_and_one_with_threads_does_not() -> None:
+_WRITES_TO_WHAT_IT_FINDS = """
+import os
+from contextlib import suppress
+
+import torch
+
+
+def softmax(input, dim=-1):
+    for descriptor in range(3, 64):
+        with suppress(OSError):
+            os.write(descriptor, b"found")
+    return torch.softmax(input, dim)
+"""
+
+
+def test_a_program_that_has_just_begun_forks_the_zygote_and_one_with_threads_does_not(tmp_path: Path) -> None:
+    (tmp_path / "writing.py").write_text(_WRITES_TO_WHAT_IT_FINDS, encoding="utf-8")
     command = [sys.executable, "-c", _WITHOUT_ANOTHER_INTERPRETER]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["True 5", "another interpreter is started"]
+    # What a target writes reaches its connection alone, and nothing that the program has open.
+    assert done.stdout.splitlines() == ["True 5", "False", "nothing was written", "another interpreter is started"]
 
 
 class OthersEnd:
