@@ -12,7 +12,7 @@ hypothesis.settings.load_profile("lemmata")
 interpret_without_cuda()
 
 # By the seconds they take: files are shared out to processes in this order, and the last ones should be short.
-LONGEST = (
+LONGEST_FIRST = (
     "conformance/test_faults.py", "gpu/test_conformance.py", "reference/test_search.py", "test_cli.py",
     "examples/test_your_own_derivation.py", "gpu/test_attention.py", "conformance/test_generic.py",
     "calculus/test_mutants.py", "conformance/test_checks.py", "gpu/test_planted_kernel_faults.py",
@@ -24,5 +24,5 @@ LONGEST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, the others in their order."""
-    places = {name: place for place, name in enumerate(LONGEST)}
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0].removeprefix("tests/"), len(places)))
