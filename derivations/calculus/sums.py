@@ -26,6 +26,7 @@ from .polynomial import (
     atom_poly,
     entry_atom,
     monomial_free,
+    monomial_top,
     place_atom,
     size_atom,
     total_poly,
@@ -124,11 +125,11 @@ def _open_sums(powers: dict[Atom, Rational]) -> tuple[Poly, frozenset[Index]] | 
     return (multiply(body, monomial(rest)), frozenset(new)) if new else None
 
 
-def open_sum(atom: Atom) -> tuple[Poly, frozenset[Index]]:
-    """The body of a sum with new indices for its bound ones."""
+def open_sum(atom: Atom, mapping: Mapping[Ix, Ix] | None = None) -> tuple[Poly, frozenset[Index]]:
+    """The body of a sum with new indices for its bound ones, and its free indices replaced."""
     bounds, body = atom.args
     fresh = {bound: Index("k", bound.dim) for bound in bounds}
-    return rename_powers(dict(body), fresh), frozenset(fresh.values())
+    return rename_powers(dict(body), {**(mapping or {}), **fresh}), frozenset(fresh.values())
 
 
 def _component(indices: frozenset[Index], powers: dict[Atom, Rational]) -> Poly:
@@ -222,13 +223,12 @@ def _alike(atom: Atom, mapping: Mapping[Ix, Ix]) -> Atom | None:
     renamed = rename_powers(dict(body), mapping).single()
     if renamed is None or renamed[1] != 1 or len(renamed[0]) != len(body):
         return None
-    powers = dict(renamed[0])
-    free = frozenset().union(*(a.free for a in powers))
-    if bounds[0].number != _first_number(unbound(free, bounds), max(a.top for a in powers), len(bounds)):
+    free = unbound(monomial_free(renamed[0]), bounds)
+    if bounds[0].number != _first_number(free, monomial_top(renamed[0]), len(bounds)):
         return None
-    if canonical_order(frozenset(bounds), powers) != list(bounds):
+    if canonical_order(frozenset(bounds), dict(renamed[0])) != list(bounds):
         return None
-    return Atom("sum", (bounds, renamed[0]), unbound(free, bounds), atom.top)
+    return Atom("sum", (bounds, renamed[0]), free, atom.top)
 
 
 def _moved(ix: Ix, mapping: Mapping[Ix, Ix]) -> Ix:
@@ -274,8 +274,8 @@ def rename_atom(atom: Atom, mapping: Mapping[Ix, Ix]) -> Poly:
         case "sum":
             if (alike := _alike(atom, mapping)) is not None:
                 return atom_poly(alike)
-            fresh = {bound: Index("k", bound.dim) for bound in args[0]}
-            return sum_over(frozenset(fresh.values()), rename_powers(dict(args[1]), {**mapping, **fresh}))
+            body, fresh = open_sum(atom, mapping)
+            return sum_over(fresh, body)
         case "max":
             index = Index("k", args[0].dim)
             opened = {**mapping, args[0]: index}

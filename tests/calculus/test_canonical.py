@@ -2,11 +2,13 @@
 
 import itertools
 import random
+from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lemmata.derivations.calculus import canonical
+from lemmata.derivations.calculus import canonical, sums
 from lemmata.derivations.calculus.expr import (
     Add,
     Dim,
@@ -22,7 +24,10 @@ from lemmata.derivations.calculus.expr import (
     total,
 )
 from lemmata.derivations.calculus.normal_form import equal, normal_form
+from lemmata.derivations.calculus.polynomial import Atom, Bound, Ix, Poly
+from lemmata.derivations.calculus.products import NoValue, TooLarge
 from lemmata.tests.calculus.conftest import Plant
+from lemmata.tests.calculus.expressions import expression, i, j
 
 n = Dim("n")
 NAMES = ("a", "b", "c", "d", "e")
@@ -111,3 +116,56 @@ def test_giving_up_early_only_makes_equal_things_look_different(plant: Plant) ->
     two = [(S, 0, 1), (S, 1, 0), (S, 2, 3), (S, 3, 2)]
     cycle = [(S, 0, 1), (S, 1, 2), (S, 2, 3), (S, 3, 0)]
     assert not equal(graph(two, (0, 1, 2, 3), NAMES), graph(cycle, (0, 1, 2, 3), NAMES))
+
+
+def renamed(form: Poly, mapping: Mapping[Ix, Ix]) -> Poly | None:
+    """The form with other free indices; None where that has no form."""
+    try:
+        return sums.rename(form, mapping)
+    except (NoValue, TooLarge):
+        return None
+
+
+def renamed_otherwise(plant: Plant, mapping: Mapping[Ix, Ix]) -> tuple[int, int]:
+    """How many of some random normal forms are renamed otherwise if every sum is taken apart and put together again,
+    and how often a sum is left as it stands."""
+    short, left = sums._alike, 0
+
+    def counted(atom: Atom, names: Mapping[Ix, Ix]) -> Atom | None:
+        nonlocal left
+        found = short(atom, names)
+        left += found is not None
+        return found
+
+    rng = random.Random(5)
+    forms = []
+    for _ in range(400):
+        with suppress(NoValue, TooLarge):
+            forms.append(normal_form(expression(rng.randrange, 4)))
+    plant(sums, "_alike", counted)
+    ways = [renamed(form, mapping) for form in forms]
+    plant(sums, "_alike", lambda atom, names: None)
+    return sum(way != renamed(form, mapping) for way, form in zip(ways, forms, strict=True)), left
+
+
+@pytest.mark.parametrize(
+    ("mapping", "any_left"),
+    [
+        ({i: Index("new", n)}, True),
+        ({i: j}, True),
+        ({i: j, j: i}, True),
+        ({i: Bound(7, n)}, True),
+        ({i: Bound(0, n)}, False),  # a number that the innermost sums have: they would capture it
+    ],
+)
+def test_a_sum_that_is_left_as_it_stands_is_the_one_put_together_again(
+    plant: Plant, mapping: dict[Ix, Ix], any_left: bool
+) -> None:
+    different, left = renamed_otherwise(plant, mapping)
+    assert different == 0
+    assert (left > 0) == any_left
+
+
+def test_a_sum_that_keeps_its_old_names_is_seen(plant: Plant) -> None:
+    plant(sums, "_alike", lambda atom, names: atom)
+    assert renamed_otherwise(plant, {i: Index("new", n)})[0] > 0
