@@ -104,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
     sub.add_argument("--large", action="store_true", help="large cases, too: 65,537 rows, strides beyond 32 bits")
     sub.add_argument("--budget", type=float, metavar="SECONDS", help="draw no further case after so long")
+    sub.add_argument(
+        "--processes", type=int, metavar="N", help="judge dtypes side by side; default one a core in a long run"
+    )
     sub.add_argument("--call-limit", type=float, metavar="SECONDS", help="time for one call; default 60")
     sub.add_argument(
         "--explain",
@@ -332,6 +335,7 @@ def _conform(arguments: argparse.Namespace) -> int:
             profile=arguments.profile,
             large=arguments.large,
             budget=arguments.budget,
+            processes=arguments.processes,
             call_limit=arguments.call_limit,
             journal=journal,
             resume=arguments.resume,

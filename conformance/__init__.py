@@ -14,8 +14,9 @@ operation, `laws_batches`, `laws_of_nan` and `laws_second_order`), within bounds
 precision profile (`profiles`); `compare` does it element by element. `memory`, `operator_count` and `surroundings` see
 what only the target's process can see; `saved_output`, `rounding` and `overflow` add what follows from how a call is
 made, not from the formula. `search` shrinks what fails, `journal` keeps what was judged, so that a killed run can go
-on, `results` tells it, `reproduce` writes it as a script and `rerun` runs one. `contracts` says what an operation is to
-all of these, `operations` finds one, `targets` finds an implementation.
+on, `results` tells it, `reproduce` writes it as a script and `rerun` runs one. `found` is what there is of a dtype;
+other processes judge other dtypes beside this one (`parts`, in each of them `part`). `contracts` says what an operation
+is to all of these, `operations` finds one, `targets` finds an implementation.
 
 `verdict` holds what was found, as data and as JSON (`verdict.schema.json`). `summary` has the words that all forms of
 it share: `report` for the terminal, `junit` for continuous integration, and `html`, a page with plots (`html_evidence`

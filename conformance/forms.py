@@ -158,7 +158,7 @@ def form_of(op: Operation) -> Form:
         dims |= {dim.name: dim.grows for dim in tensor.dims}
         if tensor.over is not None:
             dims[tensor.over.name] = tensor.over.grows
-    work = {frozenset(dim.name for dim in _runs_over(step)) for step in program.steps}
+    work = {frozenset(dim.name for dim in dims) for dims in _work(op, program)}
     return Form(
         arguments=arguments,
         outputs=outputs,
@@ -207,6 +207,17 @@ def _outputs(op: Operation) -> Iterator[tuple[str, Axes]]:
     for tensor in op.program.outputs:
         name = of_pair.get(tensor.name, tensor.name)
         yield name, Axes(tuple(dim.name for dim in tensor.dims), name in op.pairs)
+
+
+def _work(op: Operation, program: Program) -> Iterator[set[Dim]]:
+    """The dimensions that each definition runs over, those of layers at every layer."""
+    for step in program.steps:
+        yield _runs_over(step)
+    for call in () if op.composition is None else op.composition.steps:
+        if isinstance(call, Call) and call.carry:
+            layers = {index.dim for index in call.over}
+            for step in call.program.steps:
+                yield layers | {call.dims[dim] for dim in _runs_over(step)}
 
 
 def _runs_over(step: Def) -> set[Dim]:

@@ -9,6 +9,7 @@ from .cases import case_code
 from .checks import FORWARD, GRADIENT
 from .contracts import Check, FailedTrial
 from .execution import ENDINGS
+from .found import Found
 from .named_faults import explain
 from .problems import shown, shown_gradient
 from .reproduce import reproduction
@@ -68,6 +69,16 @@ def _compared(check: Check, found: FailedTrial) -> tuple[Compared, ...]:
     actual, expected, allowed = pairs[check.name]
     name = shown if check.name == FORWARD else shown_gradient
     return tuple(Compared.of(name(k), x, expected[k], allowed[k]) for k, x in actual.items())
+
+
+def found_by(search: Search, telling: Telling) -> Found:
+    """What a search has found, one result for each of its checks."""
+    taken, checks = acceptance_of(search), [tally.check for tally in search.tallies.values()]
+    if not search.done:
+        reason = f"the target refused all {search.refused} cases drawn; the first: {search.first_refusal}"
+        return Found(tuple(not_run(checks, search.dtype, reason)), None, taken)
+    results = tuple(result_of(tally, search.dtype, telling) for tally in search.tallies.values())
+    return Found(results, profile_use(search), taken)
 
 
 def result_of(tally: Tally, dtype: str, telling: Telling) -> CheckResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,20 +16,24 @@ import torch
 from .checks import COMPLETES, checks_of
 from .contracts import Check, Operation
 from .execution import Run
+from .found import Found
 from .isolation.executors import Executor, InWorker
 from .isolation.start import executor_for
 from .journal import Journal
 from .judging import Judge
 from .operations import find_operation
+from .parts import Part, running, split
 from .problems import DTYPES
 from .profiles import Profile
-from .results import Telling, acceptance_of, not_run, profile_use, result_of
+from .results import Telling, found_by, not_run
 from .search import Search
 from .targets import Target, UsageError, target_name
-from .verdict import Acceptance, CheckResult, ProfileUse, Verdict
+from .verdict import Verdict
 
 # Cases per dtype: more than two thousand in every dtype, within a minute or two on one core.
 DEFAULT_EXAMPLES = 2100
+# From so many on it is worth starting another process, which takes seconds, to judge other dtypes beside this one.
+_LONG = 1000
 
 Progress = Callable[[str, int, int], None]
 
@@ -46,9 +51,10 @@ def conform(
     fail_fast: bool = False,
     large: bool = False,
     budget: float | None = None,
+    processes: int | None = None,
     isolate: bool = True,
     call_limit: float | None = None,
-    journal: Path | None = None,
+    journal: Path | Journal | None = None,
     resume: bool = False,
     explain: bool = True,
     progress: Progress | None = None,
@@ -68,9 +74,12 @@ def conform(
         fail_fast: end a dtype at the first check that fails, once its case has been made small.
         large: try the large cases of the operation, too, after the others.
         budget: seconds after which no further case is drawn, shared out evenly among the dtypes.
+        processes: that judge dtypes side by side, this one included; more than one for an operation and a target that
+            are given by name, as each process finds them itself. If not given, one a core where that is so, in a run
+            of a thousand cases or more per dtype on the CPU that has no budget and no large cases.
         isolate: call the target in a process of its own, which may crash or hang. Without, it is called in this one.
         call_limit: seconds that one call may take; a minute by default, and more for the first one.
-        journal: the file in which what comes is written down.
+        journal: the file in which what comes is written down, or one that is open.
         resume: go on with the run of which `journal` holds a part.
         explain: say of each failure where its errors are and which named fault it matches.
         progress: called with a dtype, the number of its cases done, and their total.
@@ -86,71 +95,81 @@ def conform(
     checks = _chosen_checks(contract, only)
     names = _chosen_dtypes(dtypes)
     _check_device(device)
-    if examples < 1:
-        raise UsageError(f"examples {examples}: at least 1 case is needed")
-    for name, seconds in (("budget", budget), ("call limit", call_limit)):
-        if seconds is not None and not seconds > 0:
-            raise UsageError(f"{name} {seconds:g}: it is a positive number of seconds")
+    _check_numbers(examples, processes, budget, call_limit)
+    named = isinstance(operation, str) and isinstance(target, str)
+    if processes is None:
+        long = examples >= _LONG and budget is None and not large and device == "cpu" and isolate
+        processes = (os.cpu_count() or 1) if named and long else 1
+    if processes > 1 and not named:
+        raise UsageError(f"processes {processes}: more than 1 are for an operation and a target that are given by name")
     ladders = _ladders(contract, names, device, profile)
-    results: list[CheckResult] = []
-    profiles: dict[str, ProfileUse] = {}
-    acceptance: dict[str, Acceptance] = {}
     executing = executor_for(
         target, shown, contract.signature, device, isolate=isolate, call_limit=call_limit, limited=not large
     )
+    found: dict[str, Found] = {}
     with warnings.catch_warnings(), executing as executor:
         # What an implementation warns of is not what it is judged by.
         warnings.simplefilter("ignore")
-        request = {
-            "operation": contract.name,
+        asked = {
             "target": shown,
-            "source": executor.source if isinstance(executor, InWorker) else None,
             "device": device,
-            "dtypes": names,
             "examples": examples,
             "seed": seed,
-            "checks": [check.name for check in checks],
             "profile": profile,
             "fail_fast": fail_fast,
             "large": large,
             "budget": budget,
+        }
+        request = asked | {
+            "operation": contract.name,
+            "source": executor.source if isinstance(executor, InWorker) else None,
+            "dtypes": names,
+            "checks": [check.name for check in checks],
+            "processes": processes,
             "versions": _versions(),
         }
-        unsupported = {dtype: _unsupported(contract, executor, dtype, device) for dtype in names}
-        if all(run is not None and run.error == "TypeError" for run in unsupported.values()):
-            # Is it about the dtypes, or about the arguments? Others tell.
-            others = [_unsupported(contract, executor, dtype, device) for dtype in DTYPES if dtype not in names]
-            _check_first_calls(shown, [*unsupported.values(), *others])
-        with _written(journal, request, resume=resume) as written:
-            for place, dtype in enumerate(names):
-                if refused := unsupported[dtype]:
-                    results += not_run(checks, dtype, (refused.failure or "").removeprefix("raised "))
-                    continue
+        for dtype, refused in _unsupported(contract, executor, names, device, shown).items():
+            reason = (refused.failure or "").removeprefix("raised ")
+            found[dtype] = Found(tuple(not_run(checks, dtype, reason)))
+        mine, *rest = split([dtype for dtype in names if dtype not in found], processes)
+        asked |= {
+            "operation": operation,
+            "only": only,
+            "isolate": isolate,
+            "call_limit": call_limit,
+            "explain": explain,
+            "processes": 1,
+        }
+        for_others = [
+            # Some dtypes do not have the profile, and are held to their own loosest one.
+            asked | {"dtypes": part, "profile": profile if profile in {ladders[d][-1].name for d in part} else None}
+            for part in rest
+        ]
+        report = None if progress is None else _reporter(progress, examples)
+        with (
+            _written(journal, request, resume=resume) as written,
+            running(for_others, written, report) as parts,
+        ):
+            for place, dtype in enumerate(mine):
                 ended_fails_all = COMPLETES not in {check.name for check in checks}
                 judge = Judge(contract, executor, dtype, device, ladders[dtype], ended_fails_all)
                 search = Search(judge, checks, written)
-                report = None if progress is None else _reporter(progress, dtype, examples)
-                until = None if budget is None else _share(budget, written.spent, len(names) - place)
-                search.run(examples, seed, report, fail_fast=fail_fast, until=until)
+                until = None if budget is None else _share(budget, written.spent, len(mine) - place)
+                search.run(examples, seed, _told(report, dtype, parts), fail_fast=fail_fast, until=until)
                 if large and search.done and not search.out_of_time:
                     search.run_large(contract.large)
-                acceptance[dtype] = acceptance_of(search)
-                if not search.done:
-                    reason = f"the target refused all {search.refused} cases drawn; the first: {search.first_refusal}"
-                    results += not_run(checks, dtype, reason)
-                    continue
-                telling = Telling(shown, explain=explain)
-                results += [result_of(search.tallies[check.name], dtype, telling) for check in checks]
-                profiles[dtype] = profile_use(search)
+                found[dtype] = found_by(search, Telling(shown, explain=explain))
+            for part in parts:
+                found |= part.found()
     return Verdict(
         operation=contract.name,
         target=shown,
         device=device,
         dtypes=tuple(names),
         required=() if dtypes is None else tuple(names),
-        checks=tuple(results),
-        profiles=profiles,
-        acceptance=acceptance,
+        checks=tuple(check for dtype in names for check in found[dtype].checks),
+        profiles={dtype: use for dtype in names if (use := found[dtype].profile) is not None},
+        acceptance={dtype: taken for dtype in names if (taken := found[dtype].acceptance) is not None},
         examples=examples,
         seed=seed,
         versions=_versions(),
@@ -158,8 +177,11 @@ def conform(
 
 
 @contextmanager
-def _written(path: Path | None, request: Mapping[str, Any], *, resume: bool) -> Iterator[Journal]:
+def _written(path: Path | Journal | None, request: Mapping[str, Any], *, resume: bool) -> Iterator[Journal]:
     """The journal of a run."""
+    if isinstance(path, Journal):
+        yield path
+        return
     if resume and path is None:
         raise UsageError("to go on with a run, its journal is needed")
     journal = Journal.resumed(path, request) if resume and path is not None else Journal(path, request)
@@ -185,6 +207,16 @@ def _chosen_checks(operation: Operation, only: Sequence[str] | None) -> tuple[Ch
     if not only:
         raise UsageError(f"only=(): name at least one check of {operation.name}: {', '.join(known)}")
     return tuple(check for check in checks if check.name in only)
+
+
+def _check_numbers(examples: int, processes: int | None, budget: float | None, call_limit: float | None) -> None:
+    if examples < 1:
+        raise UsageError(f"examples {examples}: at least 1 case is needed")
+    if processes is not None and processes < 1:
+        raise UsageError(f"processes {processes}: at least 1 is needed")
+    for name, seconds in (("budget", budget), ("call limit", call_limit)):
+        if seconds is not None and not seconds > 0:
+            raise UsageError(f"{name} {seconds:g}: it is a positive number of seconds")
 
 
 def _chosen_dtypes(dtypes: Sequence[str] | None) -> list[str]:
@@ -222,25 +254,46 @@ def _ladders(
     }
 
 
-def _unsupported(operation: Operation, executor: Executor, dtype: str, device: str) -> Run | None:
-    """The call of the smallest case if it says that the target does not take the dtype.
+def _unsupported(
+    operation: Operation, executor: Executor, dtypes: Sequence[str], device: str, shown: str
+) -> dict[str, Run]:
+    """The first calls that say that the target does not take their dtype.
 
-    Any other NotImplementedError may be about this very case: the search finds out.
+    Raises:
+        UsageError: a TypeError in every dtype there is: it is not about the dtype, but about the arguments.
     """
+    calls = {dtype: _first_call(operation, executor, dtype, device) for dtype in dtypes}
+    if all(run.error == "TypeError" for run in calls.values()):
+        others = [_first_call(operation, executor, dtype, device) for dtype in DTYPES if dtype not in dtypes]
+        if all(run.error == "TypeError" for run in others):
+            said = (calls[dtypes[0]].failure or "").removeprefix("raised TypeError: ")
+            raise UsageError(f"target {shown!r} does not take the arguments of its calling convention: {said}")
+    # Any other NotImplementedError may be about this very case: the search finds out.
+    return {dtype: run for dtype, run in calls.items() if run.error in ("TypeError", "MissingKernel")}
+
+
+def _first_call(operation: Operation, executor: Executor, dtype: str, device: str) -> Run:
+    """The call of the smallest case."""
     problem = operation.build(operation.smallest, DTYPES[dtype]).without_gradient()
     (run,) = executor.submit(problem, dtype, device, ("plain",))()
-    return run if run.error in ("TypeError", "MissingKernel") else None
+    return run
 
 
-def _check_first_calls(shown: str, runs: Sequence[Run | None]) -> None:
-    """A TypeError in every dtype is not about the dtype, but about the arguments."""
-    if runs and all(run is not None and run.error == "TypeError" for run in runs):
-        said = (runs[0].failure or "").removeprefix("raised TypeError: ") if runs[0] is not None else ""
-        raise UsageError(f"target {shown!r} does not take the arguments of its calling convention: {said}")
+def _reporter(progress: Progress, examples: int) -> Callable[[str, int], None]:
+    return lambda dtype, done: progress(dtype, done, examples)
 
 
-def _reporter(progress: Progress, dtype: str, examples: int) -> Callable[[int], None]:
-    return lambda done: progress(dtype, done, examples)
+def _told(report: Callable[[str, int], None] | None, dtype: str, parts: Sequence[Part]) -> Callable[[int], None] | None:
+    """Says how many cases of a dtype are done, and lets the parts say the same of theirs."""
+    if report is None:
+        return None
+
+    def tell(done: int) -> None:
+        report(dtype, done)
+        for part in parts:
+            part.poll()
+
+    return tell
 
 
 def _versions() -> dict[str, str]:

@@ -84,7 +84,7 @@ class Search:
     """
 
     def __init__(self, judge: Judge, checks: Sequence[Check], journal: Journal | None = None) -> None:
-        self.ladder = judge.ladder
+        self.dtype, self.ladder = judge.dtype, judge.ladder
         self.rung = 0
         self.missed_by = 0.0
         """By how much the profile below the rung was missed: the largest share of its bound."""
@@ -188,11 +188,11 @@ class Search:
 
     def _judged(self, case: Any, checks: Sequence[Check], *, all_of_them: bool = False) -> Judgement:
         """What the journal says of the case, or what it gives now."""
-        key = f"{self._judge.dtype} {case_code(case)}"
-        judgement = self._journal.read(key)
+        dtype, code = self._judge.dtype, case_code(case)
+        judgement = self._journal.read(dtype, code)
         if judgement is None:
             judgement = self._judge.judge(case, checks, self.rung, all_of_them=all_of_them)
-            self._journal.write(key, judgement)
+            self._journal.write(dtype, code, judgement)
         self.cost += sum(_COSTS[how] for how in judgement.endings)
         return judgement
 

@@ -91,7 +91,7 @@ class _Ends:
         os.close(self.printing)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment of the judge, in which its modules are found."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
@@ -104,7 +104,7 @@ class FreshInterpreter:
         ends = _Ends.new()
         descriptors = (ends.its.fileno(), ends.printing)
         command = [sys.executable, "-m", worker.__name__, *map(str, descriptors), str(worker_threads())]
-        process = subprocess.Popen(command, pass_fds=descriptors, env=_environment())
+        process = subprocess.Popen(command, pass_fds=descriptors, env=environment())
         ends.handed_over()
         return Process(process.pid, ends.mine, ends.reading, _interpreter(process))
 
@@ -223,7 +223,7 @@ class Zygote:
         if self._control is None:
             self._control, its = socket.socketpair()
             command = [sys.executable, "-m", zygote.__name__, str(its.fileno()), str(worker_threads())]
-            process = subprocess.Popen(command, pass_fds=[its.fileno()], env=_environment())
+            process = subprocess.Popen(command, pass_fds=[its.fileno()], env=environment())
             self._pid, self._gone = process.pid, _interpreter(process)
             its.close()
             self._hear(_START_LIMIT)

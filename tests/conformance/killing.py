@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments and gone on with, against one that nobody disturbs.
+"""Runs of two processes that are killed at random moments and gone on with, against one that nobody disturbs.
 
     python tests/conformance/killing.py [--kills N] [--seed S] [--examples N] [OPERATION TARGET]
 
@@ -69,7 +69,8 @@ def _lines(place: Path) -> int:
 
 def _arguments(operation: str, target: str, place: Path, more: list[str], examples: int) -> list[str]:
     written = ["--journal", str(_journal(place)), "--json", str(place.with_suffix(".json"))]
-    return [*_COMMAND, operation, target, "--examples", str(examples), "--dtype", "float32", "float16", *written, *more]
+    asked = ["--examples", str(examples), "--dtype", "float32", "float16", "--processes", "2"]
+    return [*_COMMAND, operation, target, *asked, *written, *more]
 
 
 def _run(operation: str, target: str, place: Path, more: list[str], examples: int) -> None:

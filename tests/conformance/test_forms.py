@@ -105,3 +105,9 @@ def test_outputs_reach_the_parameters_of_layers() -> None:
     assert {"w_q", "b_1", "positions", "gain"} < form.reaches["logits"]
     assert "target" in form.reaches["mean"]
     assert "target" not in form.reaches["logits"]
+
+
+def test_layers_count_as_work() -> None:
+    form = form_of(find_one("language_model").operations[-1])
+    assert {"L", "n", "d", "d_f"} in form.work
+    assert form.positions({**dict.fromkeys(form.dims, 1), "L": 5, "n": 3, "d_f": 7}) == 105
