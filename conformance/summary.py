@@ -38,7 +38,7 @@ def headline(verdict: Verdict) -> Line:
     limits = [f"{', '.join(left)} not run"] if left else []
     if any(taken.refused and taken.accepted for taken in verdict.acceptance.values()):
         limits.append("some calls refused")
-    if any(taken.accepted < verdict.examples for taken in verdict.acceptance.values()):
+    if any(verdict.acceptance[dtype].accepted < verdict.examples for dtype in ran):
         limits.append("fewer cases than asked for")
     return Line(f"{words}; {'; '.join(limits)}", "doubt") if limits else Line(words, "good")
 

@@ -65,10 +65,17 @@ def _triton_gradient(
     return None, _TRITON_BACKWARD(cotangents[0], ids, w.shape[0], padding), None
 
 
+def _triton_lookup(ids: torch.Tensor, w: torch.Tensor, padding: int) -> torch.Tensor:
+    from .triton_runtime import check_tensors
+
+    check_tensors(w)  # here, not in the backward pass, where it is too late to take another function
+    return _lookup(ids, w, padding)
+
+
 _TRITON_EMBEDDING = differentiable(
     "triton_embedding",
     "(Tensor ids, Tensor w, int padding) -> Tensor",
-    _lookup,
+    _triton_lookup,
     _fake,
     _triton_gradient,
 )
@@ -100,8 +107,8 @@ def triton_embedding(input: torch.Tensor, weight: torch.Tensor, padding_idx: int
 
     Raises:
         TypeError, ValueError: as `embedding`.
-        RuntimeError: in the backward pass: the table is on the CPU and Triton was imported without TRITON_INTERPRET=1.
-        NotImplementedError: in the backward pass: bfloat16 in Triton's interpreter, which computes it wrongly.
+        RuntimeError: the table is on the CPU and Triton was imported without TRITON_INTERPRET=1.
+        NotImplementedError: bfloat16 in Triton's interpreter, which computes it wrongly.
     """
     y: torch.Tensor = _TRITON_EMBEDDING(input, weight, _padding("triton_embedding", input, weight, padding_idx))
     return y

@@ -271,6 +271,10 @@ def test_fewer_cases_than_asked_for_are_told_although_nothing_failed() -> None:
     assert short.conforms
     assert headline(short).text == "conforms to softmax in float32; fewer cases than asked for"
     assert headline(short).tone == "doubt"
+    # Of a dtype that was not run at all, that is said.
+    taken = {"float32": Acceptance(10, 0, None), "float16": Acceptance(0, 300, "no")}
+    other = replace(short, dtypes=("float32", "float16"), acceptance=taken)
+    assert headline(other).text == "conforms to softmax in float32; float16 not run"
     found = conform(
         "softmax", "torch:softmax", dtypes=["float32"], examples=500, budget=0.05, only=["forward"], isolate=False
     )
