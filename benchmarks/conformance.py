@@ -2,17 +2,21 @@
 
     python -m lemmata.benchmarks.conformance [--examples N]
 
-The rate is that of a run as users have it, the target in a worker. The share of the harness is what is left of the
-processor time of a run in one process after the calls of the target, forward and backward, and those of the reference
-and its bounds.
+The rate is that of a run as users have it: four dtypes, one process a core that judges some of them, each with the
+target in a worker. The share of the harness is what is left of the processor time of a run of float32 in one process
+after the calls of the target, forward and backward, and those of the reference and its bounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import platform
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,10 +25,12 @@ import torch
 from ..conformance.cases import attention_cases, row_cases
 from ..conformance.contracts import Operation
 from ..conformance.operations import find_operation
+from ..conformance.parts import split
+from ..conformance.problems import DTYPES
 from ..conformance.runner import conform
 from ..conformance.targets import load_target
 
-SUBJECTS = (("softmax", "torch:softmax"), ("attention", "torch.nn.functional:scaled_dot_product_attention"))
+SUBJECTS = {"softmax": "torch:softmax", "attention": "torch.nn.functional:scaled_dot_product_attention"}
 _EXAMPLES = 1000
 
 
@@ -55,14 +61,27 @@ def small(operation: Operation) -> Operation:
     return replace(operation, cases=lambda: cases(small=True))
 
 
-def rate(name: str, target: str, examples: int) -> tuple[float, float]:
-    """Cases a second of wall time, and processor seconds of the judge a case, of a run with a worker."""
-    contract = small(find_operation(name))
-    conform(contract, target, dtypes=["float32"], examples=10)  # the zygote is there from now on
-    start, begun = time.perf_counter(), time.process_time()
-    verdict = conform(contract, target, dtypes=["float32"], examples=examples)
-    assert verdict.acceptance["float32"].accepted == examples
-    return examples / (time.perf_counter() - start), (time.process_time() - begun) / examples
+def rate(name: str, examples: int) -> tuple[float, float]:
+    """Cases a second of wall time, of all dtypes and cores, and processor seconds of a judge a case."""
+    command = [sys.executable, "-m", f"{__package__}.conformance", "--examples", str(examples), "--judge", name]
+    judges = [
+        subprocess.Popen([*command, *dtypes], stdout=subprocess.PIPE)
+        for dtypes in split(list(DTYPES), os.cpu_count() or 1)
+    ]
+    told = [json.loads(judge.communicate()[0]) for judge in judges]
+    seconds = max(one["end"] for one in told) - min(one["start"] for one in told)
+    cases = len(DTYPES) * examples
+    return cases / seconds, sum(one["processor"] for one in told) / cases
+
+
+def judge(name: str, dtypes: Sequence[str], examples: int) -> dict[str, float]:
+    """When a run of some dtypes started and ended, and its processor time."""
+    contract, target = small(find_operation(name)), SUBJECTS[name]
+    conform(contract, target, dtypes=dtypes, examples=10)  # the zygote is there from now on
+    start, begun = time.time(), time.process_time()
+    verdict = conform(contract, target, dtypes=dtypes, examples=examples)
+    assert all(taken.accepted == examples for taken in verdict.acceptance.values())
+    return {"start": start, "end": time.time(), "processor": time.process_time() - begun}
 
 
 def shares(name: str, target: str, examples: int) -> dict[str, float]:
@@ -87,13 +106,18 @@ def main() -> int:
     """Measures every subject."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=_EXAMPLES)
-    examples = parser.parse_args().examples
+    parser.add_argument("--judge", nargs="+", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"python {platform.python_version()}, torch {torch.__version__}, small cases, float32")
-    for name, target in SUBJECTS:
-        cases, judge = rate(name, target, examples)
-        parts = ", ".join(f"{part} {share:.0%}" for part, share in shares(name, target, examples).items())
-        print(f"{name:10} {cases:6.0f} cases a second ({1 / judge:.0f} by processor time of the judge); {parts}")
+    if asked.judge:
+        name, *dtypes = asked.judge
+        print(json.dumps(judge(name, dtypes, asked.examples)))
+        return 0
+    print(f"python {platform.python_version()}, torch {torch.__version__}, {os.cpu_count()} cores, small cases")
+    for name, target in SUBJECTS.items():
+        cases, seconds = rate(name, asked.examples)
+        parts = ", ".join(f"{part} {share:.0%}" for part, share in shares(name, target, asked.examples).items())
+        print(f"{name:10} {cases:6.0f} cases a second ({1 / seconds:.0f} by processor time of a judge); {parts}")
     return 0
 
 

@@ -26,3 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, the others in their order."""
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0].removeprefix("tests/"), len(places)))
+
+
+@pytest.fixture
+def _found_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails or is warned of is hardly made smaller: that takes most of the time, and has tests of its own."""
+    monkeypatch.setattr("lemmata.conformance.search._SHRINK_CALLS", 5)
+    monkeypatch.setattr("lemmata.conformance.search._SHRINK_CALLS_OF_A_WARNING", 5)

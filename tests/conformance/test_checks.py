@@ -105,7 +105,7 @@ def test_no_check_is_without_a_fault() -> None:
 )
 def test_a_check_catches_its_fault_by_itself(operation: str, check: str, target: str) -> None:
     name = f"{TARGETS}.{target}"
-    verdict = conform(operation, name, dtypes=["float32"], examples=EXAMPLES, only=[check])
+    verdict = conform(operation, name, dtypes=["float32"], examples=EXAMPLES, only=[check], explain=False)
     (result,) = verdict.checks
     severities = {known.name: known.severity for known in COMMON_CHECKS + find_operation(operation).laws}
     assert result.status == ("failed" if severities[check] == "failure" else "warning")
@@ -120,6 +120,7 @@ def test_a_check_that_only_warns_names_the_convention() -> None:
     assert "0·NaN = NaN" in verdict.checks[0].failure.message
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 def test_a_law_that_gets_no_output_for_its_own_call_fails() -> None:
     target = f"{TARGETS}.law_breakers:raises_without_gradient"
     verdict = conform("softmax", target, dtypes=["float32"], examples=40, only=["rows are independent"])
@@ -127,6 +128,7 @@ def test_a_law_that_gets_no_output_for_its_own_call_fails() -> None:
     assert "no saved tensors" in verdict.checks[0].failure.message
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -155,6 +157,7 @@ def test_a_law_names_a_statement_that_there_is() -> None:
                 assert label in derived[name]
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(
     ("name", "check", "message"),
     [
@@ -188,6 +191,7 @@ def test_nan_of_an_overflow_is_not_the_one_that_was_planted() -> None:
     assert judged.finding.failure is None
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 def test_a_gradient_that_depends_on_nothing_is_not_differentiated() -> None:
     check = "derivative of the gradient"
     verdict = conform("softmax", f"{TARGETS}.law_breakers:opaque_gradient", dtypes=["float32"], examples=EXAMPLES)
@@ -197,6 +201,7 @@ def test_a_gradient_that_depends_on_nothing_is_not_differentiated() -> None:
     assert "gradient of input can be differentiated and depends on nothing" in found.failure.message
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 def test_who_refuses_a_second_derivative_is_not_judged_by_it() -> None:
     verdict = conform("softmax", f"{TARGETS}.law_breakers:once", dtypes=["float32"], examples=EXAMPLES)
     found = [c for c in verdict.checks if c.name in ("derivative of the gradient", "Hessian-vector product")]
@@ -204,6 +209,7 @@ def test_who_refuses_a_second_derivative_is_not_judged_by_it() -> None:
     assert [(c.failure, c.cases) for c in found] == [(None, 0), (None, 0)]
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 def test_a_hessian_that_is_not_held_to_a_bound_is_not_run() -> None:
     verdict = conform("softmax", "torch:softmax", dtypes=["float32", "float16"], examples=EXAMPLES)
     statuses = {c.dtype: c.status for c in verdict.checks if c.name == "Hessian-vector product"}
@@ -227,6 +233,7 @@ def test_two_results_of_nan_are_not_one_that_is_kept() -> None:
     assert judged.finding.failure is None
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(("name", "right"), [("without_decay", True), ("always", False)])
 def test_nan_that_an_option_cuts_off_is_not_lost(name: str, right: bool) -> None:
     """Without weight decay the moments do not depend on the parameters, and formally 0·NaN is NaN."""

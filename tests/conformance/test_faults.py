@@ -28,6 +28,7 @@ def test_a_planted_fault_is_caught(fault: Fault) -> None:
     assert not verdict.conforms
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(
     ("operation", "target", "dtype"),
     # Those of `lemmata.gpu` have a test of their own.

@@ -32,6 +32,7 @@ LADDERED = ["softcapped_attention", "layer_norm", "gelu", "cross_entropy", "line
 # Several outputs ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(
     ("target", "message"),
     [
@@ -48,15 +49,18 @@ def test_a_result_that_is_not_the_outputs_says_what_it_is(target: str, message: 
     assert message in failure.message
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 def test_outputs_may_come_as_a_list() -> None:
     assert conform("softcapped_attention", f"{BREAKERS}:outputs_as_a_list", dtypes=["float64"], examples=20).conforms
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 def test_a_gradient_that_one_of_the_outputs_lacks_is_found() -> None:
     verdict = conform("softcapped_attention", f"{BREAKERS}:lse_detached", dtypes=["float32"], examples=60)
     assert {check.name for check in verdict.checks if check.status == "failed"} == {GRADIENT}
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 def test_zero_and_no_gradient_are_the_same_for_an_input_that_no_cotangent_reaches() -> None:
     for target in (f"{KERNELS}:softcapped_attention", f"{BREAKERS}:outputs_of_one_function"):
         verdict = conform("softcapped_attention", target, dtypes=["float64"], examples=80)
@@ -89,7 +93,7 @@ def test_zero_and_no_gradient_are_the_same_for_an_input_that_no_cotangent_reache
     ],
 )
 def test_a_check_catches_its_fault_by_itself(operation: str, check: str, target: str) -> None:
-    verdict = conform(operation, target, dtypes=["float32"], examples=150, only=[check])
+    verdict = conform(operation, target, dtypes=["float32"], examples=150, only=[check], explain=False)
     (result,) = verdict.checks
     assert result.status == "failed"
 
@@ -170,6 +174,7 @@ def test_known_implementations_have_a_rung_that_says_what_they_do() -> None:
         find_profile("fused", "float32", "cpu", gelu.profiles)
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(
     ("operation", "dtype", "rung"),
     [
@@ -246,6 +251,7 @@ def test_a_target_that_does_not_take_the_arguments_of_the_form() -> None:
 # The reference is what a run takes for the truth ----------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(
     "name", ["softcapped_attention", "layer_norm", "swiglu", LATENT_ATTENTION], ids=lambda n: Path(n).stem
 )

@@ -25,6 +25,7 @@ def found_nothing(verdict: Verdict, examples: int) -> None:
     assert all(check.status in ("passed", "not run") for check in silent), "a gradient is silently constant"
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(("operation", "target", "examples"), EAGER, ids=[operation for operation, _, _ in EAGER])
 def test_an_operator_conforms(operation: str, target: str, examples: int) -> None:
     dtypes = ["float64", "float32"] if operation in _OF_PARTS else None
@@ -32,6 +33,7 @@ def test_an_operator_conforms(operation: str, target: str, examples: int) -> Non
     found_nothing(verdict, examples)
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize(("operation", "target", "examples"), TRITON, ids=[operation for operation, _, _ in TRITON])
 def test_a_kernel_conforms_in_the_interpreter(operation: str, target: str, examples: int) -> None:
     if torch.cuda.is_available():

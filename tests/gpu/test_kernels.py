@@ -9,6 +9,7 @@ from lemmata.gpu.kernels import EAGER, TRITON, kernels_for
 from lemmata.tests.gpu.test_conformance import found_nothing
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize("name", ["multi_head_attention", "pre_norm_block", "language_model"])
 def test_a_composition_of_kernels_conforms_in_the_interpreter(name: str) -> None:
     if torch.cuda.is_available():

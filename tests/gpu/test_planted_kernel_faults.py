@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from lemmata.conformance import search
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.runner import DEFAULT_EXAMPLES, conform
 
@@ -92,10 +91,9 @@ FAULTS = (
 )
 
 
+@pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
-def test_a_fault_in_a_kernel_is_caught(fault: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Interpreted, the hundreds of calls that make a case small take minutes.
-    monkeypatch.setattr(search, "_SHRINK_CALLS", 5)
+def test_a_fault_in_a_kernel_is_caught(fault: Planted, tmp_path: Path) -> None:
     source = (GPU / f"{fault.module}.py").read_text(encoding="utf-8")
     assert fault.old in source
     place, target = tmp_path / f"{fault.module}.py", tmp_path / "target.py"
