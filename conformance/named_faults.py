@@ -81,6 +81,8 @@ class _Compared:
     def agrees(self, name: str, claimed: Array) -> bool:
         """Whether an array is what the implementation gives, and not what is right."""
         actual, right, allowed = self.actual[name], self.right[name], self.allowed[name]
+        if np.shape(claimed) != right.shape:
+            return False  # a fault that drops all that an axis comes from leaves none
         if not _differs(claimed, right, allowed).any():
             return False
         return not _differs(actual, claimed, _allowed_of(claimed, right, allowed, self._relative)).any()
@@ -97,7 +99,10 @@ class _Compared:
 
     def same(self, name: str, claimed: Array) -> bool:
         """Whether an array is what is right."""
-        return not _differs(claimed, self.right[name], self.allowed[name]).any()
+        return (
+            np.shape(claimed) == self.right[name].shape
+            and not _differs(claimed, self.right[name], self.allowed[name]).any()
+        )
 
 
 def explain(failed: FailedTrial) -> Explanation:
@@ -181,15 +186,15 @@ def _by_other_calls(failing: Sequence[_Compared]) -> list[str]:
     holding: dict[str, bool] = {}
     for number, compared in enumerate(failing):
         here: dict[str, bool] = {}
-        for words, other in other_calls(compared.trial.problem):
+        for other in other_calls(compared.trial.problem):
             try:
                 with np.errstate(all="ignore"):
-                    claimed = compared.trial.operation.reference(other).named
+                    claimed = other.back(compared.trial.operation.reference(other.problem).named)
             except (ValueError, TypeError, KeyError, IndexError, AssertionError):
                 continue  # not a call of the operation
             if all(name in claimed and compared.agrees(name, claimed[name]) for name in compared.wrong):
                 rest = [name for name in compared.actual if name not in compared.wrong and name in claimed]
-                here[words] = all(compared.same(name, claimed[name]) for name in rest)
+                here[other.words] = all(compared.same(name, claimed[name]) for name in rest)
         holding = here if not number else {w: holding[w] and here[w] for w in here if w in holding}
     names = list(dict.fromkeys(name for compared in failing for name in compared.wrong))
     results = f"{_told(names)} {'is' if len(names) == 1 else 'are'} as"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from .layouts import EXPANDED
-from .problems import AnyArray, Problem
+from .problems import AnyArray, Problem, shown_gradient
 from .values import Array
+
+Results = Mapping[str, Array]
 
 # What a result is that nothing was computed for.
 NOTHING = ("is NaN everywhere", "is 0 everywhere")
@@ -57,8 +59,33 @@ def simple_descriptions(
                 yield f"is what is right with axes {a} and {b} exchanged", np.swapaxes(own, a, b)
 
 
-def other_calls(problem: Problem) -> Iterator[tuple[str, Problem]]:
-    """Calls that an implementation may have mistaken this one for, in words."""
+def _as_it_is(results: Results) -> Results:
+    return results
+
+
+@dataclass(frozen=True)
+class OtherCall:
+    """A call that an implementation may have mistaken this one for.
+
+    Attributes:
+        words: what they have in common, after "as".
+        back: what its results are in this call, by the names that a reader is told.
+    """
+
+    words: str
+    problem: Problem
+    back: Callable[[Results], Results] = _as_it_is
+
+
+def other_calls(problem: Problem) -> Iterator[OtherCall]:
+    """Calls that an implementation may have mistaken this one for."""
+    for words, other in _with_other_arguments(problem):
+        yield OtherCall(words, other)
+    yield from _exchanged(problem)
+    yield from _transposed(problem)
+
+
+def _with_other_arguments(problem: Problem) -> Iterator[tuple[str, Problem]]:
     for name in problem.options:
         rest = {key: value for key, value in problem.options.items() if key != name}
         if name not in problem.positional:
@@ -86,7 +113,6 @@ def other_calls(problem: Problem) -> Iterator[tuple[str, Problem]]:
                     problem.with_arrays(**{name: alike}),
                 )
     yield from _causal(problem)
-    yield from _exchanged(problem)
     ones = {name: np.ones(x.shape) for name, x in problem.cotangents.items()}
     yield "if the cotangent were all ones", problem.with_cotangents(ones)
 
@@ -108,10 +134,42 @@ def _causal(problem: Problem) -> Iterator[tuple[str, Problem]]:
             )
 
 
-def _exchanged(problem: Problem) -> Iterator[tuple[str, Problem]]:
-    names: list[Any] = [name for name, x in problem.arrays.items() if x.dtype.kind == "f" and x.size > 1]
+def _exchanged(problem: Problem) -> Iterator[OtherCall]:
+    """Two inputs of one shape, and with them their gradients, unless only the values were mistaken."""
+    names = _real_arrays(problem)
     for k, a in enumerate(names):
         for b in names[k + 1 :]:
             x, y = problem.arrays[a], problem.arrays[b]
-            if x.shape == y.shape and EXPANDED not in (problem.layouts[a], problem.layouts[b]):
-                yield f"if {a} and {b} were exchanged", problem.with_arrays(**{a: y, b: x})
+            if x.shape != y.shape or EXPANDED in (problem.layouts[a], problem.layouts[b]):
+                continue
+            values = problem.with_arrays(**{a: y, b: x})
+            roles = {a: b, b: a}
+            wanted = tuple(roles.get(name, name) for name in problem.requires_grad)
+            words = f"if {a} and {b} were exchanged"
+            yield OtherCall(words, replace(values, requires_grad=wanted), partial(_renamed, roles))
+            if roles.keys() & set(problem.requires_grad):
+                yield OtherCall(f"{words}, their gradients not", values)
+
+
+def _transposed(problem: Problem) -> Iterator[OtherCall]:
+    """A square matrix read the wrong way round."""
+    for name in _real_arrays(problem):
+        x = problem.arrays[name]
+        if x.ndim == 2 and x.shape[0] == x.shape[1] > 1:
+            yield OtherCall(
+                f"if {name} were transposed", problem.with_arrays(**{name: x.T}), partial(_transposed_back, name)
+            )
+
+
+def _real_arrays(problem: Problem) -> list[str]:
+    return [name for name, x in problem.arrays.items() if x.dtype.kind == "f" and x.ndim and x.size]
+
+
+def _renamed(roles: Mapping[str, str], results: Results) -> Results:
+    names = {shown_gradient(name): shown_gradient(other) for name, other in roles.items()}
+    return {names.get(name, name): x for name, x in results.items()}
+
+
+def _transposed_back(name: str, results: Results) -> Results:
+    own = shown_gradient(name)
+    return {key: x.T if key == own else x for key, x in results.items()}

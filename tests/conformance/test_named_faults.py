@@ -16,7 +16,7 @@ from lemmata.conformance.mutants import mutants_of
 from lemmata.conformance.named_faults import Explanation, explain
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.sources import source_of
-from lemmata.tests.conformance.targets import attention_faults, softmax_faults
+from lemmata.tests.conformance.targets import activation_faults, attention_faults, linear_faults, softmax_faults
 
 TINY = AttentionCase(queries=2, keys=2, head_dim=2, value_dim=2, scale=0.5)
 ROW = RowCase(shape=(3,))
@@ -63,6 +63,47 @@ def test_a_fault_of_attention_is_named(fault: str, case: AttentionCase, text: st
 )
 def test_a_fault_of_softmax_is_named(fault: str, case: RowCase, text: str) -> None:
     assert text in _explained("softmax", getattr(softmax_faults, fault), case).named[0]
+
+
+class _ValuesExchanged(torch.autograd.Function):
+    """SwiGLU of the one for the other, whose gradients go to the places that they would have without."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(gate, up)
+        return activation_faults.gate_and_up_swapped(gate, up)
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> Any:
+        gate, up = (x.detach().requires_grad_() for x in ctx.saved_tensors)
+        with torch.enable_grad():
+            y = activation_faults.gate_and_up_swapped(gate, up)
+        return torch.autograd.grad(y, (up, gate), dy)
+
+
+@pytest.mark.parametrize(
+    ("operation", "target", "sizes", "text"),
+    [
+        ("swiglu", activation_faults.gate_and_up_swapped, {"d": 1}, "as if gate and up were exchanged"),
+        ("swiglu", _ValuesExchanged.apply, {"d": 2}, "as if gate and up were exchanged, their gradients not"),
+        ("linear", linear_faults.weight_transposed, {"n": 2, "d_in": 3, "d_out": 3}, "as if weight were transposed"),
+    ],
+)
+def test_an_input_in_the_place_of_another_is_named(operation: str, target: Any, sizes: Any, text: str) -> None:
+    case = GenericCase(sizes, requires_grad=("gate", "up") if operation == "swiglu" else ("input", "weight"))
+    (named,) = _explained(operation, target, case).named
+    assert named.endswith(text)
+    assert "output, gradient of" in named
+
+
+def test_a_fault_that_loses_an_axis_is_not_taken_for_one_that_keeps_it() -> None:
+    """exp(-m) is one number a row: not a softmax, whose rows are here as many as the columns of another one."""
+
+    def kept(input: torch.Tensor, dim: int) -> torch.Tensor:
+        return input.detach() * 0.0 + 3.0
+
+    for case in (RowCase(shape=(5, 3), dim=0, values="normal"), RowCase(shape=(3, 3), dim=0, values="normal")):
+        assert not [text for text in _explained("softmax", kept, case).named if "dropped" in text]
 
 
 def _twice(input: torch.Tensor) -> torch.Tensor:

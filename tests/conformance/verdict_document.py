@@ -64,6 +64,30 @@ EXAMPLES = (
         f"{_TARGETS}.attention_faults:delta_dropped",
     ),
     Example(
+        "A sign is turned round",
+        "The term D is added, not subtracted. Three faults give the same gradients; the simplest comes first.",
+        "attention",
+        f"{_TARGETS}.attention_faults:delta_added",
+    ),
+    Example(
+        "A number to the wrong power",
+        "The scores are divided by the head dimension, not by its square root.",
+        "attention",
+        f"{_TARGETS}.attention_faults:scale_without_square_root",
+    ),
+    Example(
+        "Two inputs are exchanged",
+        "The gate of a SwiGLU is what it should be multiplied with.",
+        "swiglu",
+        f"{_TARGETS}.activation_faults:gate_and_up_swapped",
+    ),
+    Example(
+        "A matrix is read the wrong way round",
+        "A weight that is not square could not be read so.",
+        "linear",
+        f"{_TARGETS}.linear_faults:weight_transposed",
+    ),
+    Example(
         "The last block is left out",
         "Keys beyond the last whole block of 16 do not count.",
         "attention",
@@ -82,8 +106,15 @@ EXAMPLES = (
         f"{_TARGETS}.attention_faults:lse_in_base_2",
     ),
     Example(
-        "A maximum that is not yet the last one",
-        "An online softmax whose statistics come from a maximum that a later block has replaced.",
+        "A block that is not rescaled",
+        "An online softmax whose output stays as it was under a maximum that a later block has replaced.",
+        "attention",
+        f"{_TARGETS}.attention_faults:rescale_of_output_forgotten",
+    ),
+    Example(
+        "A maximum that is never replaced",
+        "An online softmax that keeps the maximum of the first block, and rescales by it at every block. No single "
+        "fault of the formula gives that; what is left is where the errors are.",
         "attention",
         f"{_TARGETS}.attention_faults:stale_maximum",
     ),
