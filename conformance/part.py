@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,9 @@ def main() -> None:
 def _answer(connection: socket.socket, request: dict[str, Any], journal: Journal | None) -> dict[str, Any]:
     said = 0.0
 
-    def progress(dtype: str, done: int, _: int) -> None:
+    def progress(dtype: str, done: int, total: int) -> None:
         nonlocal said
-        if time.monotonic() - said > _PAUSE:
+        if done == total or time.monotonic() - said > _PAUSE:
             said = time.monotonic()
             _say(connection, {"progress": [dtype, done]})
 
@@ -75,8 +76,9 @@ def _line(connection: socket.socket) -> bytes:
 
 def _end_with(connection: socket.socket) -> None:
     """Ends this process at the end of the connection, which is that of the process at the other end."""
-    while connection.recv(1 << 16):
-        pass
+    with suppress(OSError):  # a reset, where something that was said has not been read
+        while connection.recv(1 << 16):
+            pass
     os._exit(1)
 
 

@@ -51,6 +51,16 @@ def run(target: str, **more: Any) -> Verdict:
     return conform("softmax", target, examples=25, only=only, explain=False, isolate=False, **more)
 
 
+def said(verdict: Verdict) -> Any:
+    """What a verdict says but for shares of bounds: PyTorch's bits depend on what a process did before."""
+    checks = [
+        (check.name, check.dtype, check.status, check.cases, None if check.failure is None else check.failure.case)
+        for check in verdict.checks
+    ]
+    held = {dtype: (use.held_to, use.met) for dtype, use in verdict.profiles.items()}
+    return checks, held, dict(verdict.acceptance), verdict.reasons
+
+
 @pytest.mark.parametrize("target", [CORRECT, FAULTY])
 def test_two_processes_say_what_one_says(target: str) -> None:
     told: set[str] = set()
@@ -59,14 +69,14 @@ def test_two_processes_say_what_one_says(target: str) -> None:
         assert 0 < done <= total == 25
         told.add(dtype)
 
-    assert run(target, processes=2, progress=progress) == run(target, processes=1)
+    assert said(run(target, processes=2, progress=progress)) == said(run(target, processes=1))
     assert told == {"float64", "float32", "bfloat16", "float16"}
 
 
 def test_a_profile_that_some_dtypes_do_not_have_is_asked_of_the_others() -> None:
     alone = run(CORRECT, dtypes=["float32", "float16"], profile="fused", processes=1)
     assert {dtype: use.held_to for dtype, use in alone.profiles.items()} == {"float32": "fp32", "float16": "fused"}
-    assert run(CORRECT, dtypes=["float32", "float16"], profile="fused", processes=2) == alone
+    assert said(run(CORRECT, dtypes=["float32", "float16"], profile="fused", processes=2)) == said(alone)
 
 
 def test_more_processes_need_names() -> None:
@@ -103,6 +113,7 @@ def test_a_part_ends_with_the_run_that_has_started_it(tmp_path: Path) -> None:
             time.sleep(0.1)
         process.kill()
     assert _written_by_part(journal)
+    until = time.monotonic() + 20
     while _is_open(journal) and time.monotonic() < until:
         time.sleep(0.1)
     assert not _is_open(journal)
