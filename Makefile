@@ -8,12 +8,16 @@ MATRIX := build/matrix-venv
 RESULTS := benchmarks/results
 TODAY   = $(shell date +%F)
 
-.PHONY: demo test lint types gpu soak matrix bench clean
+.PHONY: demo test pytest lint types gpu soak matrix bench clean
 
 demo: $(READY)
 	$(BIN)/lemmata conform attention torch.nn.functional:scaled_dot_product_attention
 
-test: $(READY) lint types
+# Types are checked on one core, beside the first tests.
+test: $(READY) lint
+	$(MAKE) --no-print-directory -j 2 types pytest
+
+pytest: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 lint: $(READY)
