@@ -33,7 +33,8 @@ _PAUSE = 0.2
 def main() -> None:
     """Does what the request asks for."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    asked = json.loads(_line(connection))
+    with connection.makefile("rb") as lines:
+        asked = json.loads(lines.readline())
     request, kept = asked["conform"], asked["journal"]
     if request["device"].startswith("cpu"):
         shared_zygote().fork()  # before there is a second thread, or anything computed that a target could read
@@ -61,17 +62,6 @@ def _answer(connection: socket.socket, request: dict[str, Any], journal: Journal
 
 def _say(connection: socket.socket, message: dict[str, Any]) -> None:
     connection.sendall(json.dumps(message).encode() + b"\n")
-
-
-def _line(connection: socket.socket) -> bytes:
-    """The one line that comes."""
-    heard = b""
-    while not heard.endswith(b"\n"):
-        more = connection.recv(1 << 16)
-        if not more:
-            raise EOFError
-        heard += more
-    return heard
 
 
 def _end_with(connection: socket.socket) -> None:

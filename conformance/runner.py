@@ -98,7 +98,7 @@ def conform(
     _check_numbers(examples, processes, budget, call_limit)
     named = isinstance(operation, str) and isinstance(target, str)
     if processes is None:
-        long = examples >= _LONG and budget is None and not large and device == "cpu" and isolate
+        long = examples >= _LONG and budget is None and not large and device.startswith("cpu") and isolate
         processes = (os.cpu_count() or 1) if named and long else 1
     if processes > 1 and not named:
         raise UsageError(f"processes {processes}: more than 1 are for an operation and a target that are given by name")
@@ -110,7 +110,7 @@ def conform(
     with warnings.catch_warnings(), executing as executor:
         # What an implementation warns of is not what it is judged by.
         warnings.simplefilter("ignore")
-        asked = {
+        common = {
             "target": shown,
             "device": device,
             "examples": examples,
@@ -120,7 +120,7 @@ def conform(
             "large": large,
             "budget": budget,
         }
-        request = asked | {
+        request = common | {
             "operation": contract.name,
             "source": executor.source if isinstance(executor, InWorker) else None,
             "dtypes": names,
@@ -132,7 +132,7 @@ def conform(
             reason = (refused.failure or "").removeprefix("raised ")
             found[dtype] = Found(tuple(not_run(checks, dtype, reason)))
         mine, *rest = split([dtype for dtype in names if dtype not in found], processes)
-        asked |= {
+        asked = common | {
             "operation": operation,
             "only": only,
             "isolate": isolate,

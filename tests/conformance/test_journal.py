@@ -106,12 +106,13 @@ def test_a_journal_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         plain(journal=tmp_path / "no such folder" / "journal")
 
 
-def test_a_run_of_two_processes_that_is_killed_gives_the_verdict_of_one_that_is_not(tmp_path: Path) -> None:
+def test_a_run_of_two_processes_that_is_killed_twice_gives_the_verdict_of_one_that_is_not(tmp_path: Path) -> None:
     expected, seconds = undisturbed("softmax", TARGET, tmp_path)
 
     def moments() -> Iterator[float]:
-        yield 0.7 * seconds
+        yield 0.6 * seconds
+        yield 0.8 * seconds
         yield 0.0
 
-    verdict, _ = disturbed("softmax", TARGET, tmp_path, "killed", moments(), 1)
+    verdict, _ = disturbed("softmax", TARGET, tmp_path, "killed", moments(), 2)
     assert verdict == expected

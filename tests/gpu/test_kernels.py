@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from lemmata.conformance.runner import conform
+from lemmata.gpu.embedding import triton_embedding
 from lemmata.gpu.kernels import EAGER, TRITON, kernels_for
 from lemmata.tests.gpu.test_conformance import found_nothing
 
@@ -27,3 +28,12 @@ def test_cuda_gets_kernels_where_they_are() -> None:
     x = torch.ones(1, device="cuda")
     assert kernels_for(x) is TRITON
     assert kernels_for(x.double()) is EAGER
+
+
+def test_an_embedding_whose_gradient_is_interpreted_refuses_bfloat16_in_the_forward_pass() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("NOT RUN: kernels are compiled in this process")
+    ids, table = torch.tensor([1, 0]), torch.ones(3, 2)
+    assert torch.equal(triton_embedding(ids, table), table[ids])
+    with pytest.raises(NotImplementedError, match="bfloat16"):
+        triton_embedding(ids, table.bfloat16())
