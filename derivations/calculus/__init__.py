@@ -2,7 +2,8 @@
 
 index, affine, nodes, traverse      the data of index notation; `expr` is the vocabulary for writing derivations
 program, differentiate, simplify    programs of definitions, their derivatives, and the form that people write:
-                                    `absorb` finds names in it again, `factor` takes out what its terms share
+                                    `absorb` finds names in it again, `factor` takes out what its terms share;
+                                    `vanishing` says where a maximum counts as a constant
 call, composite, instance           compositions, whose steps are calls of other operations
 operation, statement                an operation, and what is claimed about it
 prove, stepwise                     the verdicts on the claims; of compositions step by step

@@ -64,8 +64,8 @@ def search(
             return Evidence(_shrunk(trial, {}, tried, {}), agreed, trial.gap)
     sizes_list = _random_sizes(trial.dims, points, rng) if points else _growing_sizes(trial.dims)
     for number, sizes in enumerate(sizes_list):
-        for draw in range(1 if points else DRAWS):
-            values = {t: _draw(t, sizes, rng, whole=(number + draw) % 2 == 0) for t in trial.tensors}
+        for turn in range(1 if points else DRAWS):
+            values = {t: draw(t, sizes, rng, whole=(number + turn) % 2 == 0) for t in trial.tensors}
             moved = {p: tuple(rng.sample(range(sizes[p.dim]), sizes[p.dim])) for p in trial.permutations}
             failing, good = trial.fails(Point(sizes, values, moved))
             agreed += good
@@ -193,13 +193,14 @@ def _growing_sizes(dims: tuple[Dim, ...]) -> Iterator[dict[Dim, int]]:
 Values = dict[Tensor, dict[tuple[int, ...], Fraction]]
 
 
-def _draw(
+def draw(
     tensor: Tensor, sizes: Mapping[Dim, int], rng: random.Random, *, whole: bool
 ) -> dict[tuple[int, ...], Fraction]:
+    """An exact value for each entry of a tensor: a whole number or a fraction, as the tensor's kind allows."""
     indices = tuple(Index(d.name, d) for d in tensor.dims)
     cells = [tuple(at.values()) for at in all_indices(indices, sizes)]
 
-    def draw() -> Fraction:
+    def one() -> Fraction:
         if tensor.kind == "boolean":
             return Fraction(rng.random() < 0.75)
         if tensor.over is not None:
@@ -210,7 +211,7 @@ def _draw(
             value = Fraction(rng.randint(-24, 24), rng.choice((1, 2, 3, 4, 7, 8)) * 4)
         return abs(value) + Fraction(1, 2) if tensor.kind == "positive" else value
 
-    return {cell: draw() for cell in cells}
+    return {cell: one() for cell in cells}
 
 
 Moved = dict[Permutation, tuple[int, ...]]

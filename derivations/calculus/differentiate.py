@@ -9,17 +9,17 @@ the normal form to show that it is zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import sympy
 
 from .index import Index, Mapped, Subscript
 from .nodes import ZERO, Add, Const, Delta, Entry, Expr, Fn, Gated, Larger, Max, Mul, Pow, Sum, Tensor
-from .normal_form import is_zero, normal_form
 from .program import Def, Program
 from .tidy import tidy
 from .traverse import refresh, rename, tensors, walk
+from .vanishing import vanishes
 
 ROOTS = ("sqrt", "cbrt")  # SymPy writes these as powers: they are no function classes of its own
 
@@ -196,7 +196,11 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
             continue
         if isinstance(step.value, Max):
             total_derivative = value if value is not None else gradients[tensor][step.indices]
-            _require_vanishing(program, cotangents, steps, step, total_derivative)
+            if not vanishes(replace(program, inputs=(*program.inputs, *cotangents)), steps, step, total_derivative):
+                raise NotDifferentiable(
+                    f"{program.name}: the gradient with respect to the maximum {step.target} is not shown to be zero: "
+                    f"{total_derivative}"
+                )
             continue
         if value is not None:
             steps.append(Def(gradients[tensor][step.indices], tidy(value)))
@@ -257,22 +261,6 @@ def derivative_names(program: Program, name: Callable[[Tensor], str]) -> dict[Te
         taken.add(chosen)
         named[tensor] = Tensor(chosen, tensor.dims)
     return named
-
-
-def _require_vanishing(
-    program: Program, cotangents: Sequence[Tensor], steps: Sequence[Def], step: Def, value: Expr
-) -> None:
-    """The total derivative with respect to a maximum is zero: in terms of the inputs and of the maximum itself."""
-    whole = Program(
-        "total derivative",
-        (*program.inputs, *cotangents),
-        (*program.steps, *steps),
-        (),
-    )
-    if not is_zero(normal_form(whole.inline(value, keep=frozenset({step.tensor})))):
-        raise NotDifferentiable(
-            f"{program.name}: the gradient with respect to the maximum {step.target} is not shown to be zero: {value}"
-        )
 
 
 def maximum_gradient(program: Program, tensor: Tensor) -> Expr:

@@ -94,6 +94,7 @@ class Bridge(torch.autograd.Function):
         return results if len(results) > 1 else results[0]
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *cotangents: Tensor) -> Any:
         """The gradients, none for the two functions."""
         found = ctx.pull_back(ctx.arrays, tuple(map(to_numpy, cotangents)))

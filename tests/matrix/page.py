@@ -97,7 +97,8 @@ def _cell(verdict: Mapping[str, Any], dtype: str) -> str:
         return "–"
     checks = [check for check in verdict["checks"] if check["dtype"] == dtype]
     failed = [check for check in checks if check["status"] == "failed"]
-    shares = [float(check["worst"]) for check in failed or checks if check["worst"] is not None]
+    told = failed or [check for check in checks if check["status"] == "passed"]  # what only warns decides nothing
+    shares = [float(check["worst"]) for check in told if check["worst"] is not None]
     share = f" {_share(max(shares))}" if shares else ""
     if failed:
         return f"**does not**{share}"

@@ -109,6 +109,16 @@ def test_elements_without_a_bound_are_told(outcomes: dict[str, Outcome]) -> None
     assert ", 90% ∞ †" in page
 
 
+def test_what_only_warns_is_not_the_share_of_a_row_that_conforms(outcomes: dict[str, Outcome]) -> None:
+    outcome = outcomes["correct"]
+    assert outcome.verdict is not None
+    checks = [*outcome.verdict["checks"], outcome.verdict["checks"][0] | {"status": "warning", "worst": 1e9}]
+    page = document(
+        [_row("correct")], {_row("correct").key: replace(outcome, verdict=outcome.verdict | {"checks": checks})}, []
+    )
+    assert "1.0e+09" not in page
+
+
 def test_a_page_is_written_from_what_was_kept(tmp_path: Path) -> None:
     write_page([_row("correct")], [], tmp_path, tmp_path / "page.md")
     assert "1 rows: 1 NOT RUN." in (tmp_path / "page.md").read_text(encoding="utf-8")
