@@ -22,6 +22,8 @@ _SIZE = 2
 # The digits with which it is evaluated there, and how well the values agree if they are not rounding errors.
 _DIGITS = (DIGITS, 4 * DIGITS)
 _AGREEMENT = mpmath.mpf(10) ** -10
+# Bits before the point of a value: the exponential of a number with a million of them would not fit into memory.
+_LARGEST = 10_000
 
 
 def vanishes(program: Program, gradients: Sequence[Def], maximum: Def, derivative: Expr) -> bool:
@@ -59,17 +61,23 @@ def _differs_from_zero(whole: Program, maximum: Def, derivative: Expr) -> bool:
     values = {tensor: draw(tensor, sizes, rng, whole=False) for tensor in free}
     try:
         few, many = (_evaluated(steps, derived, Point(sizes, values, digits=digits)) for digits in _DIGITS)
-    except Undefined:
+    except (Undefined, OverflowError, MemoryError):
         return False
     with mpmath.workdps(max(_DIGITS)):
         return any(y != 0 and abs(x - y) < _AGREEMENT * abs(y) for x, y in zip(few, many, strict=True))
 
 
 def _evaluated(steps: Sequence[Def], last: Def, point: Point) -> list[mpmath.mpf]:
-    """The entries of the last definition, one definition evaluated after the other."""
+    """The entries of the last definition, one definition evaluated after the other.
+
+    Raises:
+        Undefined: one has no value, or one that is too large to go on with, as the exponential of an exponential.
+    """
     for step in (*steps, last):
         value = evaluator(step.value)
         point.floats[step.tensor] = {
             tuple(at.values()): value(point, at) for at in all_indices(step.indices, point.sizes)
         }
+        if any(mpmath.mag(x) > _LARGEST for x in point.floats[step.tensor].values()):
+            raise Undefined
     return list(point.floats[last.tensor].values())

@@ -60,3 +60,9 @@ def test_rounding_errors_are_no_value_other_than_0() -> None:
     # Terms of exp(±144) cancel: with 50 digits something of the order of 10^12 is left.
     large = exp(24 * x[i]) * exp(24 * (x[i] - h[()])) * exp(24 * h[()])
     assert vjp(_program(x[i], large + total(j, x[j])))
+
+
+def test_values_that_do_not_fit_into_memory_decide_nothing() -> None:
+    tower = exp(exp(exp(exp(exp(12 * x[i] ** 2 + 30)))))
+    with pytest.raises(NotDifferentiable, match="is not shown to be zero"):
+        vjp(_program(tower, c[i] * h[()]))
