@@ -9,7 +9,7 @@ the normal form to show that it is zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import sympy
@@ -196,7 +196,7 @@ def vjp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
             continue
         if isinstance(step.value, Max):
             total_derivative = value if value is not None else gradients[tensor][step.indices]
-            if not vanishes(replace(program, inputs=(*program.inputs, *cotangents)), steps, step, total_derivative):
+            if not vanishes(program, cotangents, steps, step, total_derivative):
                 raise NotDifferentiable(
                     f"{program.name}: the gradient with respect to the maximum {step.target} is not shown to be zero: "
                     f"{total_derivative}"

@@ -21,13 +21,16 @@ from .traverse import children, own_indices, subscripts
 
 DIGITS = 50
 GUARD = 10  # digits kept for the rounding of an argument that decides on which side of a jump it lies
+# Bits before the point of an argument: the exponential of a number with a billion of them does not fit into memory.
+LARGEST = 10**8
 ONE = mpmath.mpf(1)
 
 Array = Mapping[tuple[int, ...], Fraction]
 
 
 class Undefined(Exception):
-    """The expression has no value here: a division by zero, a logarithm or root of a negative number."""
+    """The expression has no value here: a division by zero, a logarithm or root of a negative number; or one that could
+    not be computed, as the exponential of an exponential of an exponential."""
 
 
 class UnknownFunction(ValueError):
@@ -57,7 +60,7 @@ Evaluator = Callable[[Point, dict[Index, int]], mpmath.mpf]
 def evaluator(expr: Expr) -> Evaluator:
     """A function of a point and an assignment of the free indices that gives the value of the expression.
 
-    The function raises `Undefined` where the expression has no value.
+    The function raises `Undefined` where the expression has no value, or one that is too large to compute with.
     """
     return evaluators((expr,))[0]
 
@@ -238,6 +241,8 @@ OWN: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
 def _apply(name: str, argument: mpmath.mpf) -> mpmath.mpf:
     if name == "log" and argument <= 0:
         raise Undefined("a logarithm of a number that is not positive")
+    if mpmath.mag(argument) > LARGEST:
+        raise Undefined("an argument too large to compute with")
     function = OWN.get(name) or getattr(mpmath, name, None)
     if not callable(function):
         raise UnknownFunction(f"there is no function {name!r} to evaluate")

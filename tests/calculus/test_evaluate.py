@@ -137,3 +137,10 @@ def test_it_imports_nothing_of_the_normal_form() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["affine", "evaluate", "index", "nodes", "traverse"]
+
+
+def test_what_does_not_fit_into_memory_has_no_value() -> None:
+    tower = exp(exp(exp(exp(lift(30)))))  # exp(exp(30)) has 10^13 bits before the point
+    with pytest.raises(Undefined, match="too large"):
+        evaluator(tower)(HERE, {})
+    assert evaluator(exp(exp(lift(15))))(HERE, {}) > 0
