@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..reference.bounded import Bounded
 from ..reference.rounding import Rounding
 from .conventions import Arguments
 from .generic_profiles import ERF, SAVED
@@ -101,15 +102,23 @@ def cross_entropy_from_log_probabilities(problem: Problem, arguments: Arguments,
     for coefficients, factor in parts:
         dloss = fl.given(np.broadcast_to(factor * problem.cotangent * share, (rows,)), "i")
         dloss = fl.step(SAVED, fl.inexact(dloss, 3), "i")
-        dlogp = dlogp + fl.step(SAVED, fl.inexact(fl.given(-weight * coefficients, "i v")) * dloss, "i v")
+        dlogp = dlogp + _product_of_three(fl, fl.given(-weight, "i v"), fl.given(coefficients, "i v"), dloss)
     gradients = {"input": fl.output("dx", dlogp - p * fl.sum(dlogp, "v"), "i v").total}
     if "y" in arguments:
         dloss = fl.given(np.broadcast_to(problem.cotangent * share, (rows,)), "i")
         dloss = fl.step(SAVED, fl.inexact(dloss, 3), "i")
-        # The product of a small weight and a small cotangent may leave the normal numbers of the dtype.
         scaled = fl.step(SAVED, fl.given(-weight, "i v") * dloss, "i v")
         gradients["target"] = fl.output("dy", scaled * logp, "i v").total
     return Values(outputs, {name: x for name, x in gradients.items() if name in problem.requires_grad})
+
+
+def _product_of_three(fl: Rounding, *factors: Bounded) -> Bounded:
+    """With the product of two of them kept, which may leave the normal numbers of the dtype: the worst two count."""
+    products = [
+        fl.step(SAVED, fl.step(SAVED, x * y, "i v") * z, "i v")
+        for x, y, z in (factors, factors[1:] + factors[:1], factors[2:] + factors[:2])
+    ]
+    return products[0].but(error=np.maximum.reduce([product.total for product in products]))
 
 
 def _share_of_the_loss(problem: Problem, arguments: Arguments) -> Array:

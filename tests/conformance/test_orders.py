@@ -1,0 +1,80 @@
+"""Orders of evaluation: what rounds otherwise than the reference's formula is within the bound, and what is not."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from lemmata.conformance import orders
+from lemmata.conformance.contracts import Operation
+from lemmata.conformance.generic_cases import GenericCase
+from lemmata.conformance.generic_profiles import SAVED
+from lemmata.conformance.operations import find_operation
+from lemmata.conformance.problems import Problem
+from lemmata.conformance.profiles import find_profile
+from lemmata.reference.bounded import Bounded
+from lemmata.reference.rounding import Rounding
+
+Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+Drawn = tuple[dict[str, int], dict[str, str], dict[str, str], int]
+
+# Sizes of target and weight for which the product of the two that come first is subnormal in float16.
+WEIGHT_FIRST: Drawn = (
+    {"n": 33, "V": 11},
+    {"input": "normal", "target": "large", "weight": "small"},
+    {"mean": "normal"},
+    57,
+)
+TARGET_FIRST: Drawn = ({"n": 17, "V": 17}, {"target": "small", "weight": "large"}, {}, 0)
+
+
+def drawn_problem(
+    sizes: dict[str, int], values: dict[str, str], cotangents: dict[str, str], seed: int
+) -> tuple[Operation, Problem]:
+    """The mean loss of soft targets with class weights, in float16."""
+    operation = find_operation("soft_cross_entropy")
+    case = GenericCase(
+        sizes=sizes,
+        present=("weight",),
+        choices={"reduction": "mean"},
+        values=values,
+        cotangents=cotangents,
+        requires_grad=("input", "target"),
+        seed=seed,
+    )
+    return operation, operation.build(case, torch.float16)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "product"),
+    [
+        pytest.param(WEIGHT_FIRST, lambda d, t, w: (d * w) * t, id="weight first"),  # found in PyTorch
+        pytest.param(TARGET_FIRST, lambda d, t, w: (d * t) * w, id="target first"),
+    ],
+)
+def test_a_subnormal_product_of_soft_targets_is_allowed_in_every_order(
+    drawn: Drawn, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation, problem = drawn_problem(*drawn)
+    logits, target, weight = (torch.tensor(problem.arrays[n]).half() for n in ("input", "target", "weight"))
+    logits.requires_grad_()
+    share = -torch.tensor(problem.cotangent).half() / len(logits)
+    rows = product(share.expand(logits.shape), target, weight)
+    (dx,) = torch.autograd.grad(torch.log_softmax(logits, -1), logits, rows)
+    off = abs(dx.double().numpy() - operation.reference(problem).gradients["input"])
+
+    eager = find_profile("eager", "float16", "cpu", operation.profiles).precision
+    assert (off <= operation.bound(problem, eager).gradients["input"]).all()
+    monkeypatch.setattr(orders, "_product_of_three", _target_times_weight_first)
+    assert not (off <= operation.bound(problem, eager).gradients["input"]).all()
+
+
+def _target_times_weight_first(fl: Rounding, weight: Bounded, target: Bounded, dloss: Bounded) -> Bounded:
+    return fl.step(SAVED, fl.step(SAVED, weight * target, "i v") * dloss, "i v")
+
+
+@pytest.mark.parametrize("drawn", [WEIGHT_FIRST, TARGET_FIRST], ids=["weight first", "target first"])
+def test_the_bound_of_all_orders_catches_the_sum_for_the_mean(drawn: Drawn) -> None:
+    operation, problem = drawn_problem(*drawn)
+    eager = find_profile("eager", "float16", "cpu", operation.profiles).precision
+    dx = operation.reference(problem).gradients["input"]
+    assert (abs(len(dx) * dx - dx) > operation.bound(problem, eager).gradients["input"]).mean() > 0.95
