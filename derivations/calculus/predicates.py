@@ -9,7 +9,9 @@ never claim more than is true) and incomplete (they may fail to see it).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import product
+from math import gcd
 
 from .index import Dim
 from .polynomial import Ix
@@ -52,16 +54,27 @@ def upper_bound(form: Form) -> int | None:
 
 def infeasible(forms: Iterable[Form]) -> bool:
     """Whether no assignment satisfies all the predicates at once (sound, not complete)."""
-    distinct = list(dict.fromkeys(forms))[:6]
-    for weights in product(range(MAX_WEIGHT + 1), repeat=len(distinct)):
-        if not any(weights):
-            continue
-        terms = [(t, w * c) for w, (ts, _) in zip(weights, distinct, strict=True) for t, c in ts]
-        shift = sum(w * c for w, (_, c) in zip(weights, distinct, strict=True))
-        top = upper_bound(make_form(terms, shift))
-        if top is not None and top < 0:
-            return True
-    return False
+    distinct = tuple(dict.fromkeys(forms))[:6]
+    return any(_is_negative(form) for form in distinct) or any(
+        _is_negative(_combination(weights, distinct)) for weights in _weights(len(distinct))
+    )
+
+
+def _is_negative(form: Form) -> bool:
+    top = upper_bound(form)
+    return top is not None and top < 0
+
+
+def _combination(weights: tuple[int, ...], forms: tuple[Form, ...]) -> Form:
+    weighted = list(zip(weights, forms, strict=True))
+    return make_form(((t, w * c) for w, (ts, _) in weighted if w for t, c in ts), sum(w * c for w, (_, c) in weighted))
+
+
+@cache
+def _weights(count: int) -> tuple[tuple[int, ...], ...]:
+    """The weights of at least two forms, of which none is a multiple of another."""
+    every = product(range(MAX_WEIGHT + 1), repeat=count)
+    return tuple(weights for weights in every if sum(map(bool, weights)) > 1 and gcd(*weights) == 1)
 
 
 def holds(form: Form, given: Iterable[Form] = ()) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 import mpmath
 
-from .counterexample import AGREEMENT, CONFIRMING_DIGITS, draw
+from .counterexample import AGREEMENT, CONFIRMING_DIGITS, Values, draw
 from .evaluate import Point, Undefined, all_indices, evaluator
+from .index import Dim
 from .nodes import Expr, Tensor
 from .normal_form import is_zero, normal_form
 from .program import Def, Program
@@ -19,6 +20,8 @@ from .traverse import dims_of
 _UNFOLDED = 6
 # The size of every dimension at the point where it is evaluated: with 1, a softmax is 1 whatever is done to it.
 _SIZE = 2
+# At some there is no value, such as the logarithm of what is negative there, or none that both numbers of digits give.
+_POINTS = 8
 
 
 def vanishes(
@@ -47,15 +50,24 @@ def vanishes(
 
 
 def _differs_from_zero(whole: Program, maximum: Def, derivative: Expr) -> bool:
-    """Whether the derivative is not 0 at a point: some value of it is the same, and not 0, with more digits."""
+    """Whether the derivative is not 0 at one of some points: a value of it is the same, and not 0, with more digits."""
     steps = [step for step in whole.steps if step.tensor != maximum.tensor]
     derived = Def(maximum.target, derivative)
     free = (*whole.inputs, maximum.tensor)
     dims = [d for step in (*steps, derived) for d in (*step.tensor.dims, *dims_of(step.value))]
     dims += [d for tensor in free for d in (*tensor.dims, tensor.over) if d is not None]
     sizes = dict.fromkeys(dims, _SIZE)
-    rng = random.Random(0)
-    values = {tensor: draw(tensor, sizes, rng, whole=False) for tensor in free}
+    for seed in range(_POINTS):
+        rng = random.Random(seed)
+        values = {tensor: draw(tensor, sizes, rng, whole=False) for tensor in free}
+        # The maximum may be any number; that of a fault may be the argument of a logarithm.
+        values[maximum.tensor] = {cell: 1 + abs(value) for cell, value in values[maximum.tensor].items()}
+        if _is_not_zero(steps, derived, sizes, values):
+            return True
+    return False
+
+
+def _is_not_zero(steps: Sequence[Def], derived: Def, sizes: Mapping[Dim, int], values: Values) -> bool:
     try:
         few, many = (_evaluated(steps, derived, Point(sizes, values, digits=digits)) for digits in CONFIRMING_DIGITS)
     except Undefined:

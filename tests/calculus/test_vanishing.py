@@ -4,7 +4,7 @@ long way, or not at all."""
 import pytest
 from lemmata.derivations.calculus import vanishing
 from lemmata.derivations.calculus.differentiate import NotDifferentiable, vjp
-from lemmata.derivations.calculus.expr import Dim, Expr, Index, Tensor, exp, maximum, total
+from lemmata.derivations.calculus.expr import Dim, Expr, Index, Tensor, exp, log, maximum, total
 from lemmata.derivations.calculus.normal_form import normal_form
 from lemmata.derivations.calculus.program import Def, Program
 from lemmata.derivations.calculus.program_faults import program_faults
@@ -71,3 +71,19 @@ def test_a_point_without_values_decides_nothing() -> None:
     tower = exp(exp(exp(exp(exp(12 * x[i] ** 2 + 30)))))
     with pytest.raises(NotDifferentiable, match="is not shown to be zero"):
         vjp(_program(tower, c[i] * h[()]))
+
+
+def test_points_with_values_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    top = Def(h[()], maximum(j, x[j]))
+    whole = Program("p", (x,), (top,), ())
+    assert vanishing._differs_from_zero(whole, top, log(h[()]))
+    assert vanishing._differs_from_zero(whole, top, total(i, log(x[i])))
+    monkeypatch.setattr(vanishing, "_POINTS", 1)  # there an entry of x is negative; the maximum never is
+    assert vanishing._differs_from_zero(whole, top, log(h[()]))
+    assert not vanishing._differs_from_zero(whole, top, total(i, log(x[i])))
+
+
+def test_what_takes_long_to_evaluate_has_no_value() -> None:
+    """The exponential of a number with ten thousand bits before the point takes seconds, with more of them minutes."""
+    top = Def(h[()], maximum(j, x[j]))
+    assert not vanishing._differs_from_zero(Program("p", (x,), (top,), ()), top, exp(exp(2**13 * exp(h[()] ** 2))))
