@@ -4,7 +4,8 @@
 
 The rate is that of a run as users have it: four dtypes, one process a core that judges some of them, each with the
 target in a worker. The share of the harness is what is left of the processor time of a run of float32 in one process
-after the calls of the target, forward and backward, and those of the reference and its bounds.
+after the calls of the target, forward and backward, and those of the reference and its bounds. What Hypothesis takes to
+draw as many cases, of which nothing is done, is a part of it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import hypothesis
 import torch
 
 from ..conformance.cases import attention_cases, row_cases
@@ -99,7 +101,33 @@ def shares(name: str, target: str, examples: int) -> dict[str, float]:
     finally:
         torch.autograd.grad = grad
     harness = total - theirs.seconds - ours.seconds
-    return {"target": theirs.seconds / total, "reference": ours.seconds / total, "harness": harness / total}
+    seconds = {
+        "target": theirs.seconds,
+        "reference": ours.seconds,
+        "harness": harness,
+        "drawing": drawing(name, examples),
+    }
+    return {part: spent / total for part, spent in seconds.items()}
+
+
+def drawing(name: str, examples: int) -> float:
+    """Processor time that Hypothesis takes to draw cases, in seconds."""
+
+    @hypothesis.seed(0)
+    @hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=(hypothesis.Phase.generate,),
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(small(find_operation(name)).cases())
+    def nothing(case: Any) -> None:
+        pass
+
+    start = time.process_time()
+    nothing()
+    return time.process_time() - start
 
 
 def main() -> int:
@@ -116,8 +144,12 @@ def main() -> int:
     print(f"python {platform.python_version()}, torch {torch.__version__}, {os.cpu_count()} cores, small cases")
     for name, target in SUBJECTS.items():
         cases, seconds = rate(name, asked.examples)
-        parts = ", ".join(f"{part} {share:.0%}" for part, share in shares(name, target, asked.examples).items())
-        print(f"{name:10} {cases:6.0f} cases a second ({1 / seconds:.0f} by processor time of a judge); {parts}")
+        *parts, (_, drawn) = ((part, f"{share:.0%}") for part, share in shares(name, target, asked.examples).items())
+        print(
+            f"{name:10} {cases:6.0f} cases a second ({1 / seconds:.0f} by processor time of a judge); "
+            + ", ".join(map(" ".join, parts))
+            + f", of which {drawn} to draw the cases"
+        )
     return 0
 
 

@@ -14,7 +14,7 @@ from ..derivations.calculus.program import Program, ProgramError
 from ..derivations.calculus.prove import Contradiction, prove
 from ..derivations.calculus.statement import Equal, Result, Statement
 from ..derivations.calculus.traverse import Replacement, axes_of
-from .mutants import Mutant
+from .mutants import Mutant, right_program
 from .sources import Source
 
 
@@ -30,8 +30,9 @@ def argument_for(mutant: Mutant, sources: Sequence[Source]) -> Argument:
     """The argument for a mutant that survives the calls of some sources, all of one operation."""
     op = sources[0].operation
     returned = {name for source in sources for name in source.returned}
-    right = op.program.pruned() if mutant.part == "forward" else op.vjp
-    outputs = tuple(t for t in right.outputs if mutant.part == "backward" or t.name in returned)
+    right = right_program(op, mutant.part)
+    unreturned = {t for t in op.program.outputs if t.name not in returned} if mutant.part == "forward" else set()
+    outputs = tuple(t for t in right.outputs if t not in unreturned)
     unseen = [op.cotangent(t) for t in op.program.outputs if t.name not in returned] if op.differentiable else []
     if mutant.part == "forward" and mutant.definition not in {s.tensor.name for s in _reaching(right, outputs).steps}:
         return Argument("equivalent", f"nothing that a call returns depends on {mutant.definition}")

@@ -211,13 +211,7 @@ def _outputs(op: Operation) -> Iterator[tuple[str, Axes]]:
 
 def _work(op: Operation, program: Program) -> Iterator[set[Dim]]:
     """The dimensions that each definition runs over, those of layers at every layer."""
-    for step in program.steps:
-        yield _runs_over(step)
-    for call in () if op.composition is None else op.composition.steps:
-        if isinstance(call, Call) and call.carry:
-            layers = {index.dim for index in call.over}
-            for step in call.program.steps:
-                yield layers | {call.dims[dim] for dim in _runs_over(step)}
+    yield from map(_runs_over, (*program.steps, *op.counted))
 
 
 def _runs_over(step: Def) -> set[Dim]:
@@ -229,7 +223,7 @@ def _never_empty(op: Operation, program: Program) -> Iterator[Dim]:
     for tensor in op.arguments:
         if tensor.over is not None:
             yield tensor.over
-    values: list[Expr] = [step.value for step in program.steps]
+    values: list[Expr] = [step.value for step in (*program.steps, *op.counted)]
     values += [spec.default for spec in op.inputs.values() if spec.default is not None]
     for value in values:
         for node in walk(value):
@@ -241,8 +235,7 @@ def _never_empty(op: Operation, program: Program) -> Iterator[Dim]:
 
 def _steps(op: Operation) -> list[tuple[set[Tensor], set[Tensor]]]:
     """What each definition makes, and of what; layers have no program of their own, and are the call that they are."""
-    calls = () if op.composition is None else [step for step in op.composition.steps if isinstance(step, Call)]
-    if op.composition is None or not any(call.carry for call in calls):
+    if op.composition is None or not op.composition.layered:
         return [({step.tensor}, set(tensors(step.value))) for step in op.program.steps]
     return [
         (set(step.made), {entry.tensor for entry in step.arguments.values()})

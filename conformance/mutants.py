@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..derivations.calculus.composite import Composition
 from ..derivations.calculus.differentiate import NotDifferentiable, vjp
 from ..derivations.calculus.expr import Dim, Entry, Tensor, tensors
 from ..derivations.calculus.operation import Operation as Derived
@@ -96,16 +97,33 @@ def mutants_of(name: str, part: Part) -> tuple[Mutant, ...]:
     return () if right.vjp is None else tuple(_backward_mutants(op, right))
 
 
+def right_program(op: Derived, part: Part) -> Program:
+    """What the faults of a part are planted in.
+
+    An operation that runs layers has the definitions that stand around its calls; faults of what it calls are faults of
+    that.
+    """
+    if (layers := _layers(op)) is not None:
+        return (layers if part == "forward" else layers.vjp(op.differentiable)).visible
+    return op.program.pruned() if part == "forward" else op.vjp
+
+
+def _layers(op: Derived) -> Composition | None:
+    return op.composition if op.composition is not None and op.composition.layered else None
+
+
 def _forward_mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
-    faults = list(_distinct(program_faults(op.program.pruned())))
+    layers = _layers(op)
+    faults = list(_distinct(program_faults(right_program(op, "forward"))))
     variants: list[Variant] = []
     for number, fault in enumerate(faults):
-        variants.append(Variant(f"forward_{number}", fault.program.pruned(), False, _extra(fault)))
+        faulty = fault.program.pruned() if layers is None else layers.with_definitions(fault.program)
+        variants.append(Variant(f"forward_{number}", faulty, False, _extra(fault)))
         if right.vjp is not None:
-            if (program_saved := _saved(op.vjp, fault)) is not None:
+            if layers is None and (program_saved := _saved(op.vjp, fault)) is not None:
                 variants.append(Variant(f"saved_{number}", program_saved, True, _extra(fault)))
             try:
-                gradient = vjp(fault.program.pruned(), op.differentiable).pruned()
+                gradient = _gradient(faulty, op.differentiable)
             except NotDifferentiable:
                 continue  # the maximum that it subtracts would have a gradient of its own
             variants.append(Variant(f"gradient_{number}", gradient, True, _extra(fault)))
@@ -125,12 +143,19 @@ def _forward_mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
                 yield Mutant("forward", fault, words, forward, backward, consistent=False, saved=True)
 
 
+def _gradient(faulty: Program | Composition, wrt: Sequence[Tensor]) -> Program | Composition:
+    return faulty.vjp(wrt) if isinstance(faulty, Composition) else vjp(faulty, wrt).pruned()
+
+
 def _backward_mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
-    faults = list(_distinct(program_faults(op.vjp)))
+    layers = _layers(op)
+    backward = None if layers is None else layers.vjp(op.differentiable)
+    faults = list(_distinct(program_faults(right_program(op, "backward"))))
     variants: list[Variant] = []
     for number, fault in enumerate(faults):
-        variants.append(Variant(f"backward_{number}", fault.program, True, _extra(fault)))
-        if fault.cut is None and (kept := _outputs_saved(op, fault)) is not None:
+        program = fault.program if backward is None else backward.with_definitions(fault.program)
+        variants.append(Variant(f"backward_{number}", program, True, _extra(fault)))
+        if backward is None and fault.cut is None and (kept := _outputs_saved(op, fault)) is not None:
             variants.append(Variant(f"kept_{number}", kept, True))
     made = _made(op, variants, "backward")
     for number, fault in enumerate(faults):

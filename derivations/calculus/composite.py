@@ -49,6 +49,24 @@ class Composition:
         steps = tuple(step for step in self.steps if isinstance(step, Def))
         return Program(self.name, (*self.inputs, *results), steps, self.outputs)
 
+    @property
+    def layered(self) -> bool:
+        """Whether it has layers, one after the other, which no program of definitions says."""
+        return any(isinstance(step, Call) and step.carry for step in self.steps)
+
+    @cached_property
+    def visible(self) -> Program:
+        """`opaque`, with what the calls take among its outputs: two that give the same are the same composition."""
+        taken = [e.tensor for step in self.steps if isinstance(step, Call) for e in step.arguments.values()]
+        outputs = dict.fromkeys((*self.outputs, *(t for t in taken if t in self.opaque.defined)))
+        return replace(self.opaque, outputs=tuple(outputs))
+
+    def with_definitions(self, program: Program) -> Composition:
+        """The same calls with other definitions: those of a program of the same tensors, which may have more inputs."""
+        further = tuple(t for t in program.inputs if t not in self.opaque.inputs)
+        steps = tuple(program.defined[step.tensor] if isinstance(step, Def) else step for step in self.steps)
+        return replace(self, inputs=(*self.inputs, *further), steps=steps)
+
     @cached_property
     def expanded(self) -> Program:
         """The definitions of the composition and of its parts, in order.

@@ -12,8 +12,8 @@ from ...derivations.calculus.expr import Entry, Index, Tensor, tensors
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Def
 from .code import CannotGenerate, Code, Context, aligned
-from .functions import Signature, context_of, definition_lines, jvp_signature, value_and_vjp_signature
-from .layout import INDENT, WIDTH, call_lines, comment_lines
+from .functions import Signature, context_of, definition_lines, given_lines, jvp_signature, value_and_vjp_signature
+from .layout import INDENT, WIDTH, call_lines, comment_lines, import_lines
 
 SUFFIX = {"value": "", "vjp": "_vjp", "jvp": "_jvp"}
 Shown = Callable[[Tensor, Entry], str]  # an argument of a part, as code
@@ -46,6 +46,13 @@ def functions_called(compositions: Sequence[Composition]) -> dict[str, tuple[str
     return {file: tuple(sorted(names)) for file, names in sorted(found.items())}
 
 
+def imports_of_parts(compositions: Sequence[Composition], package: str) -> list[str]:
+    """The imports of the functions that compositions call."""
+    called = functions_called(compositions)
+    between = "" if package.endswith(".") else "."
+    return [line for part, names in called.items() for line in import_lines(f"{package}{between}{part}", names)]
+
+
 def file_of(function: str, *, composed: bool) -> str:
     """The file of a function: that of its operation, but for Hessian-vector products, and for the tangents of
     compositions, whose parameters make long files."""
@@ -57,7 +64,7 @@ def file_of(function: str, *, composed: bool) -> str:
 def composition_lines(composition: Composition, signature: Signature) -> list[str]:
     """One statement for each step that an output needs."""
     context = context_of(composition.opaque, signature)
-    lines: list[str] = []
+    lines = given_lines(signature, context)
     for step in needed(composition):
         if isinstance(step, Def):
             lines += definition_lines(step, composition.opaque, signature, context)

@@ -202,6 +202,14 @@ def comment_of(step: Def) -> str:
 def body_lines(program: Program, signature: Signature, *, reuse: bool = True) -> list[str]:
     """One statement for each definition; `reuse`: in memory that is not read again, where there is some."""
     context = context_of(program, signature, reuse=reuse)
+    lines = given_lines(signature, context)
+    for step in program.steps:
+        lines += definition_lines(step, program, signature, context)
+    return lines
+
+
+def given_lines(signature: Signature, context: Context) -> list[str]:
+    """What stands for arguments that are absent."""
     lines: list[str] = []
     for tensor, value in signature.defaults.items():
         shown = compile_default(value, context)
@@ -210,8 +218,6 @@ def body_lines(program: Program, signature: Signature, *, reuse: bool = True) ->
         if tensor in context.filled:
             full = _neutral_array(tensor, signature, context)
             lines.append(f"{context.name(tensor)} = {full} if {tensor.name} is None else {tensor.name}")
-    for step in program.steps:
-        lines += definition_lines(step, program, signature, context)
     return lines
 
 

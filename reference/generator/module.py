@@ -17,6 +17,7 @@ from .composition import (
     compositions_of,
     file_of,
     functions_called,
+    imports_of_parts,
     value_and_vjp_composition,
 )
 from .functions import (
@@ -93,7 +94,8 @@ def generate_module(
     functions = [source for op in operations for source in _in_file(op, operation_functions(op), file)]
     text = "\n\n".join(functions)
     code = "\n\n".join((text, *helpers(text), *reuse_helpers(text)))
-    parts = [_header(operations, origin, command, code, _part_imports(operations, package, file)), code]
+    whole = [c for op in operations for c in _in_file(op, compositions_of(op), file)]
+    parts = [_header(operations, origin, command, code, imports_of_parts(whole, package)), code]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
@@ -127,14 +129,6 @@ def _bound_imports(operations: Sequence[Operation], rounding: str, file: str | N
     outer[rounding] = ("Array", "Format", "Rounding", *paired)
     inner = {f"{bounds}{part}": tuple(f"{name}_bound" for name in names) for part, names in called.items()}
     return [line for found in (outer, inner) for name in sorted(found) for line in import_lines(name, found[name])]
-
-
-def _part_imports(operations: Sequence[Operation], package: str, file: str | None) -> list[str]:
-    """The imports of the functions that compositions call."""
-    called = functions_called([c for op in operations for c in _in_file(op, compositions_of(op), file)])
-    between = "" if package.endswith(".") else "."
-    lines = [line for part, names in called.items() for line in import_lines(f"{package}{between}{part}", names)]
-    return lines
 
 
 def _header(operations: Sequence[Operation], origin: str, command: str, code: str, imports: Sequence[str]) -> str:

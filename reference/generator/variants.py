@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ...derivations.calculus.composite import Composition
 from ...derivations.calculus.expr import Tensor
 from ...derivations.calculus.operation import Operation
 from ...derivations.calculus.program import Program
 from .code import CannotGenerate
+from .composition import composition_lines, imports_of_parts
 from .functions import Signature, argument_list, body_lines, forward_signature, vjp_signature, with_namespace
 from .helpers import helpers
 from .memory import reuse_helpers
+from .module import PACKAGE
 from .pairs import KEYWORD, inner_signature, joining_lines, outer_signature, split_lines
 
 _HEAD = (
@@ -26,18 +29,17 @@ _HEAD = (
 class Variant:
     """A function to be made: of a program in the place of the forward one of an operation, or of its gradient's.
 
-    `extra` are inputs that the program has besides those of the operation.
+    `extra` are inputs that it has besides those of the operation.
     """
 
     name: str
-    program: Program
+    program: Program | Composition
     gradient: bool
     extra: tuple[Tensor, ...] = ()
 
 
 def variants_module(op: Operation, variants: Sequence[Variant]) -> tuple[str, frozenset[str]]:
     """The source of a file with the functions, and the names of those that have one.
-
     A program that the generator has no array form for is left out.
     """
     signatures = {False: forward_signature(op)}
@@ -50,14 +52,19 @@ def variants_module(op: Operation, variants: Sequence[Variant]) -> tuple[str, fr
         except CannotGenerate:
             continue
     text = "\n\n".join(functions.values())
-    return "\n\n".join((_HEAD, text, *helpers(text), *reuse_helpers(text))), frozenset(functions)
+    made = [v.program for v in variants if v.name in functions and isinstance(v.program, Composition)]
+    head = "\n".join((_HEAD, *imports_of_parts(made, PACKAGE)))
+    return "\n\n".join((head, text, *helpers(text), *reuse_helpers(text))), frozenset(functions)
 
 
 def _function(op: Operation, variant: Variant, signature: Signature) -> str:
     signature = inner_signature(op, replace(signature, name=variant.name))
     signature = replace(signature, required=(*signature.required, *variant.extra))
     outer = outer_signature(op, signature)
-    made = body_lines(variant.program, signature, reuse=False)
+    if isinstance(variant.program, Composition):
+        made = composition_lines(variant.program, signature)
+    else:
+        made = body_lines(variant.program, signature, reuse=False)
     code = [*split_lines(op, signature, made, helper="_halves"), *made, *joining_lines(op, signature)]
     code = with_namespace(code, outer)
     arguments = ", ".join(argument_list(outer, [KEYWORD] if op.pairs else []))

@@ -13,11 +13,15 @@ from lemmata.conformance.cases import RowCase
 from lemmata.conformance.checks import checks_of
 from lemmata.conformance.contracts import Trial
 from lemmata.conformance.equivalence import argument_for
+from lemmata.conformance.forms import form_of
+from lemmata.conformance.generic_cases import GenericCase
 from lemmata.conformance.isolation.executors import InProcess
-from lemmata.conformance.mutants import mutants_of
+from lemmata.conformance.mutants import Part, mutants_of
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.planted import Planted
-from lemmata.conformance.sources import source_of
+from lemmata.conformance.problems import Problem
+from lemmata.conformance.sources import Source, source_of
+from lemmata.derivations.catalogue import find_one
 from lemmata.errors import UsageError
 from lemmata.reference.softmax import softmax, softmax_vjp
 
@@ -94,3 +98,41 @@ def test_bad_requests_are_refused_in_the_words_of_the_user() -> None:
         adequacy("softmax", dtype="int8")
     with pytest.raises(UsageError, match="check 'speed' is not one of softmax"):
         adequacy("softmax", only=["speed"])
+
+
+def _three_layers() -> tuple[Problem, Source]:
+    """A call of the model whose dimensions are all 3, and what it is a call of."""
+    operation = find_operation("language_model")
+    form = form_of(find_one("language_model").operations[-1])
+    sizes = dict.fromkeys(form.dims, 3)
+    problem = operation.build(GenericCase(sizes=sizes, requires_grad=form.gradients), torch.float64)
+    source = source_of("language_model", problem)
+    assert source is not None
+    return problem, source
+
+
+@pytest.mark.parametrize("part", ["forward", "backward"])
+def test_faults_around_layers_give_other_values(part: Part) -> None:
+    problem, source = _three_layers()
+    right = find_operation("language_model").reference(problem)
+    planted = {}
+    for mutant in mutants_of("language_model", part):
+        values = mutant.values(source, problem)
+        assert values is not None
+        pairs = [(values.outputs, right.outputs), (values.gradients, right.gradients)]
+        planted[str(mutant)] = mutant.definition
+        assert any(not np.array_equal(a[name], b[name]) for a, b in pairs for name in b), mutant
+    of_part = {
+        "forward": {"x", "causal"},
+        "backward": {"x", "causal", "dlogits_total", "dembedded", "dw", "dpositions"},
+    }
+    assert set(planted.values()) == of_part[part]
+
+
+def test_what_only_layers_read_is_not_called_unread() -> None:
+    """The definitions say nothing of what layers make of the stream at the start."""
+    _, source = _three_layers()
+    faults = [
+        m for m in mutants_of("language_model", "forward") if m.words == "with the term `positions[i, c]` dropped"
+    ]
+    assert [argument_for(mutant, [source]).kind for mutant in faults] == ["gap"]

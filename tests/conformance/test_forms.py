@@ -107,6 +107,13 @@ def test_outputs_reach_the_parameters_of_layers() -> None:
     assert "target" not in form.reaches["logits"]
 
 
+def test_what_a_layer_divides_by_is_never_empty() -> None:
+    """The head dimension, whose square root the scale is made of, and the keys, of which the largest is taken."""
+    form = form_of(find_one("language_model").operations[-1])
+    assert form.may_be_empty.isdisjoint({"d_h", "n", "d"})
+    assert "L" in form.may_be_empty
+
+
 def test_layers_count_as_work() -> None:
     form = form_of(find_one("language_model").operations[-1])
     assert {"L", "n", "d", "d_f"} in form.work
