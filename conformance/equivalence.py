@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from ..derivations.calculus.expr import Tensor
+from ..derivations.calculus.expr import Tensor, tensors
 from ..derivations.calculus.nodes import ZERO, Const, Expr
 from ..derivations.calculus.operation import Operation as Derived
 from ..derivations.calculus.program import Program, ProgramError
@@ -16,6 +16,11 @@ from ..derivations.calculus.statement import Equal, Result, Statement
 from ..derivations.calculus.traverse import Replacement, axes_of
 from .mutants import Mutant, right_program
 from .sources import Source
+
+# Definitions that are unfolded at once to see that a later one is the same.
+_UNFOLDED = 6
+# What a longer program gives is not written out down to its inputs, which takes minutes and more.
+_MOST_STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,12 @@ def argument_for(mutant: Mutant, sources: Sequence[Source]) -> Argument:
         return Argument("equivalent", f"nothing that a call returns depends on {mutant.definition}")
     absent: dict[Tensor, Replacement] = {t: _nothing for t in unseen if t in right.inputs}
     absent |= {t: partial(_default, value) for t, value in _defaults(op, sources).items()}
-    results = list(_proofs(right, mutant.fault.program, outputs, absent))
-    if all(isinstance(result, Result) and result.status == "proved" for result in results):
+    faulty = mutant.fault.program
+    shown = _same_step_by_step(right, faulty, outputs, absent)
+    if not shown and len(right.steps) > _MOST_STEPS:
+        return Argument("gap", "not shown to be equal, one definition after the other")
+    results = [] if shown else list(_proofs(right, faulty, outputs, absent))
+    if shown or all(isinstance(result, Result) and result.status == "proved" for result in results):
         names = [t.name for t in absent if t in right.inputs]
         given = f", as no call has {' or '.join(names)}" if names else ""
         return Argument("equivalent", f"the normal form proves for every size that the results are equal{given}")
@@ -71,14 +80,41 @@ def _nothing(*_: object) -> Expr:
     return ZERO
 
 
-def _proofs(
+def _same_step_by_step(
     right: Program, faulty: Program, outputs: tuple[Tensor, ...], absent: dict[Tensor, Replacement]
+) -> bool:
+    """Whether the definitions after the fault are shown to be the same, until nothing that differs is read.
+
+    What is the same has a name in both programs, and what is not shown to be is unfolded where it is read.
+    """
+    same: set[Tensor] = set()
+    unlike: set[Tensor] = set()
+    for one, other in zip(right.steps, faulty.steps, strict=True):
+        if one is other and unlike.isdisjoint(tensors(one.value)):
+            same.add(one.tensor)
+            continue
+        (result,) = _proofs(right, faulty, (one.tensor,), absent, frozenset(same))
+        if isinstance(result, Result) and result.status == "proved":
+            same.add(one.tensor)
+            continue
+        unlike.add(one.tensor)
+        if len(unlike) > _UNFOLDED:
+            return False
+    return unlike.isdisjoint(outputs)
+
+
+def _proofs(
+    right: Program,
+    faulty: Program,
+    outputs: tuple[Tensor, ...],
+    absent: dict[Tensor, Replacement],
+    named: frozenset[Tensor] = frozenset(),
 ) -> Iterator[Result | str]:
-    """Whether each output is the same in both programs, or why that cannot be asked."""
+    """Whether each output is the same in both programs, or why that cannot be asked; with names for some tensors."""
     for tensor in outputs:
         entry = tensor[axes_of(tensor)]
         try:
-            claim = Equal(right.inline(entry, absent), faulty.inline(entry, absent))
+            claim = Equal(right.inline(entry, absent, named), faulty.inline(entry, absent, named))
             yield prove(Statement("equivalence", tensor.name, claim))
         except (Contradiction, ProgramError, ValueError) as error:
             yield str(error)
