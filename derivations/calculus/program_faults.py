@@ -231,8 +231,10 @@ def _running_maxima(program: Program) -> Iterator[ProgramFault]:
         if not isinstance(top, Max):
             continue
         for number, user in enumerate(program.steps):
-            later = [ix for ix in user.indices if ix.dim == top.index.dim and ix not in step.indices]
-            if step.tensor not in tensors(user.value) or not later:
+            read = [node for _, node in _nodes(user.value) if isinstance(node, Entry) and node.tensor == step.tensor]
+            rows = {ix for entry in read for ix in entry.indices}
+            later = [ix for ix in user.indices if ix.dim == top.index.dim and ix not in rows]
+            if not read or not later:
                 continue
             cut = _cut(program, top.index.dim, later[0], "pairs")
             stale = _stale(user, step, top, later[0], cut)

@@ -6,6 +6,7 @@ import pytest
 from lemmata.derivations.attention import ATTENTION
 from lemmata.derivations.calculus.operation import Operation
 from lemmata.derivations.calculus.program_faults import POSITIONS, ProgramFault, program_faults
+from lemmata.derivations.catalogue import find_one
 from lemmata.derivations.softmax import SOFTMAX
 
 
@@ -63,3 +64,11 @@ def test_a_fault_changes_the_program_and_says_what(op: Operation, backward: bool
         assert fault.step.tensor in [step.tensor for step in changed]
         assert str(fault.value) in fault.formula
         assert str(fault.step.value) in fault.formula
+
+
+def test_in_self_attention_a_maximum_runs_over_the_keys() -> None:
+    """Queries and keys are positions of one sequence there, and the maximum of a row is read at its query."""
+    op = next(op for op in find_one("pre_norm_block").operations if op.name == "pre_norm_block")
+    stale = [fault for fault in program_faults(op.program.pruned()) if fault.kind == "stale"]
+    assert stale
+    assert {fault.cut.index for fault in stale if fault.cut is not None} == {"j"}

@@ -12,16 +12,17 @@ from lemmata.conformance.adequacy import adequacy
 from lemmata.conformance.cases import RowCase
 from lemmata.conformance.checks import checks_of
 from lemmata.conformance.contracts import Trial
+from lemmata.conformance.derived import derived_operation
 from lemmata.conformance.equivalence import argument_for
 from lemmata.conformance.forms import form_of
 from lemmata.conformance.generic_cases import GenericCase
 from lemmata.conformance.isolation.executors import InProcess
-from lemmata.conformance.mutants import Part, mutants_of
+from lemmata.conformance.mutants import Mutant, Part, mutants_of, right_program
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.planted import Planted
 from lemmata.conformance.problems import Problem
 from lemmata.conformance.sources import Source, source_of
-from lemmata.derivations.catalogue import find_one
+from lemmata.derivations.calculus.program_faults import program_faults
 from lemmata.errors import UsageError
 from lemmata.reference.softmax import softmax, softmax_vjp
 
@@ -100,20 +101,43 @@ def test_bad_requests_are_refused_in_the_words_of_the_user() -> None:
         adequacy("softmax", only=["speed"])
 
 
-def _three_layers() -> tuple[Problem, Source]:
-    """A call of the model whose dimensions are all 3, and what it is a call of."""
-    operation = find_operation("language_model")
-    form = form_of(find_one("language_model").operations[-1])
+def _called(name: str) -> tuple[Problem, Source]:
+    """A call of an operation whose dimensions are all 3, and what it is a call of."""
+    operation = find_operation(name)
+    form = form_of(derived_operation(name)[1])
     sizes = dict.fromkeys(form.dims, 3)
     problem = operation.build(GenericCase(sizes=sizes, requires_grad=form.gradients), torch.float64)
-    source = source_of("language_model", problem)
+    source = source_of(name, problem)
     assert source is not None
     return problem, source
 
 
+@pytest.mark.parametrize(
+    ("definition", "what", "kind"),
+    [
+        ("var", "with the sign of `centred[i, f]` changed", "equivalent"),
+        ("a_2", "with the running maximum for the final one: ⟨positions⟩", "gap"),
+        ("p", "with the factor `a_2[g, r, i, j]` dropped", "gap"),
+    ],
+)
+def test_in_a_long_program_one_definition_after_the_other_is_shown_to_be_the_same(
+    definition: str, what: str, kind: str
+) -> None:
+    """Written out down to the inputs, that would take minutes."""
+    _, source = _called("pre_norm_block")
+    faults = list(program_faults(right_program(source.operation, "forward")))
+    fault = next(f for f in faults if f.step.tensor.name == definition and f.what == what)
+    argument = argument_for(Mutant("forward", fault, what, _unused, _unused), [source])
+    assert argument.kind == kind
+
+
+def _unused(**_: object) -> object:
+    raise AssertionError("nothing is evaluated")
+
+
 @pytest.mark.parametrize("part", ["forward", "backward"])
 def test_faults_around_layers_give_other_values(part: Part) -> None:
-    problem, source = _three_layers()
+    problem, source = _called("language_model")
     right = find_operation("language_model").reference(problem)
     planted = {}
     for mutant in mutants_of("language_model", part):
@@ -131,7 +155,7 @@ def test_faults_around_layers_give_other_values(part: Part) -> None:
 
 def test_what_only_layers_read_is_not_called_unread() -> None:
     """The definitions say nothing of what layers make of the stream at the start."""
-    _, source = _three_layers()
+    _, source = _called("language_model")
     faults = [
         m for m in mutants_of("language_model", "forward") if m.words == "with the term `positions[i, c]` dropped"
     ]
