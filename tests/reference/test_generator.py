@@ -1,17 +1,22 @@
 """The generator on programs that are not ours: what it overwrites, what it bounds, what it says it cannot do."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from lemmata.derivations.calculus.call import Call
+from lemmata.derivations.calculus.composite import Composition
 from lemmata.derivations.calculus.expr import ONE, Dim, Fn, Index, Tensor, at_least, exp, total
 from lemmata.derivations.calculus.operation import Input, Operation
 from lemmata.derivations.calculus.program import Def, Program
+from lemmata.derivations.softmax import SOFTMAX
 from lemmata.reference.generator.code import CannotGenerate
 from lemmata.reference.generator.module import generate_bounds, generate_module
+from lemmata.reference.softmax import softmax
 from lemmata.tests.reference.formats import FLOAT32, IN_FLOAT64
 
 Array = Any
@@ -130,3 +135,17 @@ def test_a_function_without_a_rounding_rule_is_refused() -> None:
     op = operation(Program("gamma", (x,), (Def(y[i], Fn("gamma", x[i])),), (y,)), (x,))
     with pytest.raises(CannotGenerate, match="no rounding rule for gamma"):
         generate_bounds((op,), "test_generator.py", "none", "lemmata.reference.rounding")
+
+
+def test_an_argument_that_a_definition_of_a_composition_reads_may_be_absent(tmp_path: Path) -> None:
+    x, w, p, y = (Tensor(name, (n,)) for name in "xwpy")
+    part = SOFTMAX.part
+    call = Call(part, "value", (), {part.arguments[0]: x[i]}, {part.program.outputs[0]: p})
+    whole = Composition("weighted", (x, w), (call, Def(y[i], w[i] * p[i])), (y,))
+    weighted = operation(whole.expanded, (x, w), x=Input("logits"), w=Input("weights", ONE))
+    module = generated(replace(weighted, composition=whole), tmp_path)
+    logits, weights = np.array([0.5, -1.0, 2.0]), np.array([3.0, 1.0, 2.0])
+    np.testing.assert_array_equal(module.weighted(logits), softmax(logits))
+    np.testing.assert_array_equal(module.weighted(logits, weights), weights * softmax(logits))
+    _, dw = module.weighted_vjp(logits, np.ones(3), w=weights)
+    np.testing.assert_array_equal(dw, softmax(logits))
