@@ -97,10 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("operation", metavar="OPERATION", help="an operation of the catalogue, or FILE.py:operation")
     sub.add_argument("target", metavar="TARGET", help="module:callable or path/file.py:callable")
     sub.add_argument("--device", default="cpu", help="where the tensors are put, such as cpu or cuda:0; default cpu")
-    sub.add_argument("--dtype", nargs="+", metavar="T", help="float64 float32 bfloat16 float16; default all")
+    sub.add_argument(
+        "--dtype", nargs="+", action="extend", metavar="T", help="float64 float32 bfloat16 float16; default all"
+    )
     sub.add_argument("--examples", type=int, metavar="N", help="cases per dtype")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
-    sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all")
+    sub.add_argument("--only", nargs="+", action="extend", metavar="CHECK", help="names of checks; default all")
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
     sub.add_argument("--large", action="store_true", help="large cases, too: 65,537 rows, strides beyond 32 bits")
     sub.add_argument("--budget", type=float, metavar="SECONDS", help="draw no further case after so long")
@@ -124,7 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("operation", metavar="OPERATION", help="an operation of the catalogue, or FILE.py:operation")
     sub.add_argument("--dtype", default="float64", metavar="T", help="of the calls; default float64, the tightest")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
-    sub.add_argument("--only", nargs="+", metavar="CHECK", help="names of checks; default all that decide")
+    sub.add_argument(
+        "--only", nargs="+", action="extend", metavar="CHECK", help="names of checks; default all that decide"
+    )
     _add_json(sub)
 
     sub = add("doctor", _doctor, "say what this machine can run")

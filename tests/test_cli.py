@@ -291,6 +291,13 @@ def test_conform_accepts_pytorch(capsys: Printed, tmp_path: Path) -> None:
     assert "conforms to attention in float32" in out
 
 
+def test_an_option_that_is_given_twice_adds_to_what_is_asked_for(capsys: Printed) -> None:
+    twice = ("--dtype", "float32", "--only", "forward", "--dtype", "float64", "--only", "completes")
+    code, out, _ = run(capsys, "conform", "softmax", "torch:softmax", "--examples", "5", *twice)
+    assert code == 0
+    assert all(word in out for word in ("float32", "float64", "forward", "completes"))
+
+
 def test_conform_rejects_a_wrong_kernel(capsys: Printed, tmp_path: Path) -> None:
     kernel = tmp_path / "kernel.py"
     kernel.write_text("import torch\ndef softmax(input, dim=-1):\n    return torch.softmax(input, dim) * 1.001\n")
