@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import hypothesis
 import torch
 
+from ..conformance.adequacy import drawn_cases
 from ..conformance.cases import attention_cases, row_cases
 from ..conformance.contracts import Operation
 from ..conformance.operations import find_operation
@@ -112,21 +112,8 @@ def shares(name: str, target: str, examples: int) -> dict[str, float]:
 
 def drawing(name: str, examples: int) -> float:
     """Processor time that Hypothesis takes to draw cases, in seconds."""
-
-    @hypothesis.seed(0)
-    @hypothesis.settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        phases=(hypothesis.Phase.generate,),
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    @hypothesis.given(small(find_operation(name)).cases())
-    def nothing(case: Any) -> None:
-        pass
-
     start = time.process_time()
-    nothing()
+    drawn_cases(small(find_operation(name)), examples, seed=0)
     return time.process_time() - start
 
 

@@ -174,7 +174,7 @@ def adequacy(
     checks = _chosen(contract, only)
     profile = contract.profiles(dtype, "cpu")[-1]
     bench = _Bench(_remembering(contract), dtype, profile, checks)
-    drawn = bench.ready(_drawn(contract, DRAWN * (cases + more_cases), seed))
+    drawn = bench.ready(drawn_cases(contract, DRAWN * (cases + more_cases), seed))
     first = _spread(drawn, cases)
     further = _spread([ready for ready in drawn if ready not in first], more_cases)
     mutants = _mutants(first)
@@ -315,7 +315,7 @@ def _telling(problem: Problem) -> tuple[bool, bool, int]:
     return poor, elements < _FEW, elements
 
 
-def _drawn(operation: Operation, count: int, seed: int) -> list[Any]:
+def drawn_cases(operation: Operation, count: int, seed: int) -> list[Any]:
     """So many cases of the operation's own strategy."""
     found: list[Any] = []
 
