@@ -15,7 +15,7 @@ from typing import Literal
 from ..derivations.calculus.call import Call
 from ..derivations.calculus.expr import Dim, Expr, Max, Size, Sum, Tensor, tensors, walk
 from ..derivations.calculus.operation import Input, Operation
-from ..derivations.calculus.program import Def, Program
+from ..derivations.calculus.program import Def
 
 # The number of features that are in no pair, which stand after those that are.
 UNPAIRED = "unpaired"
@@ -158,13 +158,13 @@ def form_of(op: Operation) -> Form:
         dims |= {dim.name: dim.grows for dim in tensor.dims}
         if tensor.over is not None:
             dims[tensor.over.name] = tensor.over.grows
-    work = {frozenset(dim.name for dim in dims) for dims in _work(op, program)}
+    work = {frozenset(dim.name for dim in dims) for dims in _work(op)}
     return Form(
         arguments=arguments,
         outputs=outputs,
         dims=dims,
         work=tuple(sorted((w for w in work if not any(w < other for other in work)), key=sorted)),
-        may_be_empty=frozenset(dims) - {dim.name for dim in _never_empty(op, program)},
+        may_be_empty=frozenset(dims) - {dim.name for dim in _never_empty(op)},
         gradients=tuple(dict.fromkeys(_paired(op).get(t.name, t.name) for t in op.differentiable)),
         reaches=_reaches(op, outputs),
         interleaves=bool(op.pairs),
@@ -209,21 +209,21 @@ def _outputs(op: Operation) -> Iterator[tuple[str, Axes]]:
         yield name, Axes(tuple(dim.name for dim in tensor.dims), name in op.pairs)
 
 
-def _work(op: Operation, program: Program) -> Iterator[set[Dim]]:
+def _work(op: Operation) -> Iterator[set[Dim]]:
     """The dimensions that each definition runs over, those of layers at every layer."""
-    yield from map(_runs_over, (*program.steps, *op.counted))
+    yield from map(_runs_over, op.counted)
 
 
 def _runs_over(step: Def) -> set[Dim]:
     return set(step.tensor.dims) | {node.index.dim for node in walk(step.value) if isinstance(node, Sum | Max)}
 
 
-def _never_empty(op: Operation, program: Program) -> Iterator[Dim]:
+def _never_empty(op: Operation) -> Iterator[Dim]:
     """A maximum of nothing, a mean of nothing and a position among none are not defined."""
     for tensor in op.arguments:
         if tensor.over is not None:
             yield tensor.over
-    values: list[Expr] = [step.value for step in (*program.steps, *op.counted)]
+    values: list[Expr] = [step.value for step in op.counted]
     values += [spec.default for spec in op.inputs.values() if spec.default is not None]
     for value in values:
         for node in walk(value):

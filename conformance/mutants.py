@@ -103,17 +103,20 @@ def right_program(op: Derived, part: Part) -> Program:
     An operation that runs layers has the definitions that stand around its calls; faults of what it calls are faults of
     that.
     """
-    if (layers := _layers(op)) is not None:
-        return (layers if part == "forward" else layers.vjp(op.differentiable)).visible
+    if (layers := _layers(op, part)) is not None:
+        return layers.visible
     return op.program.pruned() if part == "forward" else op.vjp
 
 
-def _layers(op: Derived) -> Composition | None:
-    return op.composition if op.composition is not None and op.composition.layered else None
+def _layers(op: Derived, part: Part) -> Composition | None:
+    """The composition of a part, if it runs layers."""
+    if op.composition is None or not op.composition.layered:
+        return None
+    return op.composition if part == "forward" else op.composed_vjp
 
 
 def _forward_mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
-    layers = _layers(op)
+    layers = _layers(op, "forward")
     faults = list(_distinct(program_faults(right_program(op, "forward"))))
     variants: list[Variant] = []
     for number, fault in enumerate(faults):
@@ -148,14 +151,13 @@ def _gradient(faulty: Program | Composition, wrt: Sequence[Tensor]) -> Program |
 
 
 def _backward_mutants(op: Derived, right: Generated) -> Iterator[Mutant]:
-    layers = _layers(op)
-    backward = None if layers is None else layers.vjp(op.differentiable)
+    layers = _layers(op, "backward")
     faults = list(_distinct(program_faults(right_program(op, "backward"))))
     variants: list[Variant] = []
     for number, fault in enumerate(faults):
-        program = fault.program if backward is None else backward.with_definitions(fault.program)
+        program = fault.program if layers is None else layers.with_definitions(fault.program)
         variants.append(Variant(f"backward_{number}", program, True, _extra(fault)))
-        if backward is None and fault.cut is None and (kept := _outputs_saved(op, fault)) is not None:
+        if layers is None and fault.cut is None and (kept := _outputs_saved(op, fault)) is not None:
             variants.append(Variant(f"kept_{number}", kept, True))
     made = _made(op, variants, "backward")
     for number, fault in enumerate(faults):

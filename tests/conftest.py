@@ -31,7 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported and collected stays: not to look through it for garbage again and again saves a tenth."""
+    """What has been imported and collected stays: not to look through it for garbage again and again saved a tenth of
+    the processor time of 80 tests."""
     gc.collect()
     gc.freeze()
 

@@ -69,10 +69,15 @@ class Operation:
         return self.program.pruned().steps if self.composition is None else self.composition.counted
 
     @cached_property
+    def composed_vjp(self) -> Composition | None:
+        """The vector-Jacobian product of the composition, if the operation is made of others."""
+        return None if self.composition is None else self.composition.vjp(self.differentiable)
+
+    @cached_property
     def derived_vjp(self) -> Program:
         """The vector-Jacobian product as reverse-mode differentiation gives it, or as that of the parts does."""
-        if self.composition is not None:
-            return self.composition.vjp(self.differentiable).expanded
+        if self.composed_vjp is not None:
+            return self.composed_vjp.expanded
         return vjp(self.program, self.differentiable)
 
     @cached_property

@@ -21,8 +21,9 @@ Shown = Callable[[Tensor, Entry], str]  # an argument of a part, as code
 
 def value_and_vjp_composition(op: Operation) -> Composition:
     """The steps of a composition, then those of its gradients; the outputs of both."""
+    backward = op.composed_vjp
     assert op.composition is not None
-    backward = op.composition.vjp(op.differentiable)
+    assert backward is not None
     outputs = (*op.composition.outputs, *backward.outputs)
     return Composition(backward.name, backward.inputs, backward.steps, outputs)
 

@@ -40,6 +40,7 @@ class Variant:
 
 def variants_module(op: Operation, variants: Sequence[Variant]) -> tuple[str, frozenset[str]]:
     """The source of a file with the functions, and the names of those that have one.
+
     A program that the generator has no array form for is left out.
     """
     signatures = {False: forward_signature(op)}
