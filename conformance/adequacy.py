@@ -192,7 +192,8 @@ def adequacy(
                 survivors.append(Survivor(str(mutant), mutant.part, outcome, argument))
                 continue
         if not isinstance(outcome, Killed):
-            later = bench.hold(mutant, [ready for ready in further if ready.source.name == name], _quick(checks))
+            more = [ready for ready in further if ready.source.name == name]
+            later = bench.hold(mutant, more, _quick(checks))
             outcome = replace(later, cases=outcome + later.cases) if isinstance(later, Killed) else outcome + later
         if not isinstance(outcome, Killed):
             argument = argument_for(mutant, [ready.source for ready in own])
@@ -200,6 +201,8 @@ def adequacy(
             if isinstance(caught, Killed):
                 outcome = caught
             elif outcome:
+                if argument.kind == "gap" and bench.identical(mutant, [*own, *more]):
+                    argument = replace(argument, reason=f"no case tells them apart by a bit; {argument.reason}")
                 survivors.append(Survivor(str(mutant), mutant.part, outcome, argument))
             else:
                 undefined += 1

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 from ..derivations.calculus.expr import Tensor, tensors
 from ..derivations.calculus.nodes import ZERO, Const, Expr
 from ..derivations.calculus.operation import Operation as Derived
-from ..derivations.calculus.program import Program, ProgramError
-from ..derivations.calculus.prove import Contradiction, prove
+from ..derivations.calculus.program import Def, Program, ProgramError
+from ..derivations.calculus.prove import Contradiction, decide, prove
 from ..derivations.calculus.statement import Equal, Result, Statement
 from ..derivations.calculus.traverse import Replacement, axes_of
 from .mutants import Mutant, right_program
@@ -19,6 +20,8 @@ from .sources import Source
 
 # Definitions that are unfolded at once to see that a later one is the same.
 _UNFOLDED = 6
+# How far what has a name is unfolded: that the gradient of the bias of the keys is 0 takes four levels.
+_LEVELS = 4
 # The results of an operation of more definitions, and its gradients, are not written out down to the inputs: to decide
 # that two of a block are equal takes more than ten minutes.
 _MOST_STEPS = 20
@@ -94,8 +97,9 @@ def _same_step_by_step(
         if one is other and unlike.isdisjoint(tensors(one.value)):
             same.add(one.tensor)
             continue
-        (result,) = _proofs(right, faulty, (one.tensor,), absent, frozenset(same))
-        if isinstance(result, Result) and result.status == "proved":
+        # With many that are unlike a definition grows long, and to decide it takes long: no more names are unfolded.
+        levels = _LEVELS if len(unlike) < _UNFOLDED else 0
+        if _same_step(right, faulty, one, absent, frozenset(same), levels):
             same.add(one.tensor)
             continue
         unlike.add(one.tensor)
@@ -104,18 +108,60 @@ def _same_step_by_step(
     return unlike.isdisjoint(outputs)
 
 
-def _proofs(
+def _same_step(
     right: Program,
     faulty: Program,
-    outputs: tuple[Tensor, ...],
+    step: Def,
     absent: dict[Tensor, Replacement],
-    named: frozenset[Tensor] = frozenset(),
+    named: frozenset[Tensor],
+    levels: int,
+) -> bool:
+    """Whether a definition is the same in both programs, or the faulty one is another form of it; what has a name is
+    unfolded, level by level, if that is what it takes."""
+    forms = [right] + [_with_value(right, step, form) for form in step.alternatives]
+    entry = step.tensor[axes_of(step.tensor)]
+    for level in range(levels + 1):
+        if any(_shown(form, faulty, step.tensor, absent, named) for form in forms):
+            return True
+        read = {t for form in (*forms, faulty) for t in tensors(form.inline(entry, absent, named))}
+        if level == levels or read.isdisjoint(named):
+            break
+        named -= read
+    return False
+
+
+def _with_value(program: Program, step: Def, value: Expr) -> Program:
+    steps = tuple(replace(one, value=value) if one is step else one for one in program.steps)
+    return replace(program, steps=steps)
+
+
+def _shown(
+    right: Program, faulty: Program, tensor: Tensor, absent: dict[Tensor, Replacement], named: frozenset[Tensor]
+) -> bool:
+    """Whether a tensor is proved to be the same, with names for some; the difference is not looked for."""
+    with suppress(Contradiction, ProgramError, ValueError):
+        claim = _claim(right, faulty, tensor, absent, named)
+        return decide(claim) == "" and prove(Statement("equivalence", tensor.name, claim)).status == "proved"
+    return False
+
+
+def _proofs(
+    right: Program, faulty: Program, outputs: tuple[Tensor, ...], absent: dict[Tensor, Replacement]
 ) -> Iterator[Result | str]:
-    """Whether each output is the same in both programs, or why that cannot be asked; with names for some tensors."""
+    """Whether each output is the same in both programs, or why that cannot be asked."""
     for tensor in outputs:
-        entry = tensor[axes_of(tensor)]
         try:
-            claim = Equal(right.inline(entry, absent, named), faulty.inline(entry, absent, named))
-            yield prove(Statement("equivalence", tensor.name, claim))
+            yield prove(Statement("equivalence", tensor.name, _claim(right, faulty, tensor, absent)))
         except (Contradiction, ProgramError, ValueError) as error:
             yield str(error)
+
+
+def _claim(
+    right: Program,
+    faulty: Program,
+    tensor: Tensor,
+    absent: dict[Tensor, Replacement],
+    named: frozenset[Tensor] = frozenset(),
+) -> Equal:
+    entry = tensor[axes_of(tensor)]
+    return Equal(right.inline(entry, absent, named), faulty.inline(entry, absent, named))

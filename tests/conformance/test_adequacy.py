@@ -113,21 +113,26 @@ def _called(name: str) -> tuple[Problem, Source]:
 
 
 @pytest.mark.parametrize(
-    ("definition", "what", "kind"),
+    ("part", "definition", "what", "kind"),
     [
-        ("var", "with the sign of `centred[i, f]` changed", "equivalent"),
-        ("a_2", "with the running maximum for the final one: ⟨positions⟩", "gap"),
-        ("p", "with the factor `a_2[g, r, i, j]` dropped", "gap"),
+        ("forward", "var", "with the sign of `centred[i, f]` changed", "equivalent"),
+        ("forward", "a_2", "with the running maximum for the final one: ⟨positions⟩", "gap"),
+        ("forward", "p", "with the factor `a_2[g, r, i, j]` dropped", "gap"),
+        # A term of another form of the definition, than the one that stands in the program.
+        ("backward", "delta_3", "with the term `0` dropped", "equivalent"),
+        # A bias of the keys moves all scores of a row: its gradient is 0, and so is twice that.
+        ("backward", "db_k", "with `dk[g, j, e]` doubled", "equivalent"),
+        ("backward", "db_q", "with `dq[g, r, i, e]` doubled", "gap"),
     ],
 )
 def test_in_a_long_program_one_definition_after_the_other_is_shown_to_be_the_same(
-    definition: str, what: str, kind: str
+    part: Part, definition: str, what: str, kind: str
 ) -> None:
     """Written out down to the inputs, that would take minutes."""
     _, source = _called("pre_norm_block")
-    faults = list(program_faults(right_program(source.operation, "forward")))
+    faults = program_faults(right_program(source.operation, part))
     fault = next(f for f in faults if f.step.tensor.name == definition and f.what == what)
-    argument = argument_for(Mutant("forward", fault, what, _unused, _unused), [source])
+    argument = argument_for(Mutant(part, fault, what, _unused, _unused), [source])
     assert argument.kind == kind
 
 
