@@ -53,7 +53,7 @@ class Run:
             the end of the process, or no answer in time.
         error: the name of the type of what the call raised.
         missing: the inputs whose gradient is None, in `gradients` 0: right if that is what it is.
-        given: inputs and cotangents after the call.
+        given: inputs and cotangents after a plain call.
         written: version counters before and after, of what was given and written to.
         notices: what was seen besides, by subject.
         second_gradients: those of a second backward pass through the same graph, or `second_failure`.
@@ -128,6 +128,8 @@ def execute(
     if around is not None and mode == "again":
         notices["surroundings"] = around.changed()
     run = call.result(found, results, {name: what for name, what in notices.items() if what})
+    if mode == "plain":
+        run = replace(run, given=_numbers(call.given))
     if mode != "again" or not run.complete:
         return run
     return call.repeated(run, found)
@@ -229,7 +231,6 @@ class _Call:
         return Run(
             outputs=_numbers(outputs),
             gradients=_numbers(backward.get("gradients", {})),
-            given=_numbers(self.given),
             written={name: (before, after) for name, (before, after) in moved.items() if before != after},
             notices=notices,
             **rest,

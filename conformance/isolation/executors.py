@@ -31,7 +31,8 @@ _SLOWER = 50.0
 PRINT_LIMIT = 1 << 20
 # How long a worker whose connection has closed may take to end; it has nothing left to do.
 _ENDING_LIMIT = 2.0
-_CHUNK = 1 << 16
+# Bytes of a frame that there is memory for at once: its length is what a target may have written.
+_AT_ONCE = 1 << 24
 
 Pending = Callable[[], tuple[Run, ...]]
 """The runs that were asked for, once they are there."""
@@ -166,7 +167,7 @@ class InWorker:
             runs.append(answer)
         return tuple(runs)
 
-    def _receive(self, limit: float, read: Callable[[bytes], Any]) -> Any:
+    def _receive(self, limit: float, read: Callable[[memoryview], Any]) -> Any:
         """The next answer, or in words what ended the worker."""
         try:
             until = time.monotonic() + limit
@@ -184,11 +185,13 @@ class InWorker:
         self._flood = 0
         return answer
 
-    def _exactly(self, count: int, until: float) -> bytes:
+    def _exactly(self, count: int, until: float) -> memoryview:
         assert self._process is not None
         connection, output = self._process.connection, self._process.output
-        parts: list[bytes] = []
-        while count:
+        buffer, filled = bytearray(min(count, _AT_ONCE)), 0
+        while filled < count:
+            if filled == len(buffer):
+                buffer.extend(bytes(min(filled, count - filled)))
             watched: list[socket.socket | int] = [connection, output] if output >= 0 else [connection]
             ready, _, _ = select.select(watched, [], [], max(0.0, until - time.monotonic()))
             if not ready:
@@ -201,14 +204,14 @@ class InWorker:
                 if read == 0:
                     output = -1  # closed by the target
             if connection in ready:
-                part = connection.recv(min(count, _CHUNK))
+                with memoryview(buffer) as whole, whole[filled:] as rest:
+                    part = connection.recv_into(rest)
                 if not part:
                     raise EOFError
-                parts.append(part)
-                count -= len(part)
+                filled += part
             if time.monotonic() > until:
                 raise _Silence
-        return b"".join(parts)
+        return memoryview(buffer).toreadonly()
 
     def _ended_by(self, cause: str) -> str:
         """What the worker did to end, with the end of what it printed; it is gone then."""

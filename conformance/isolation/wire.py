@@ -21,6 +21,8 @@ LENGTH = 8
 _LARGEST = 1 << 34
 _KINDS = ("float64", "int64", "bool")
 
+Frame = bytes | memoryview
+
 
 class Malformed(ValueError):
     """The bytes are no frame."""
@@ -30,18 +32,12 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, AnyArray] | None = None
     """A frame."""
     listed = [[name, x.dtype.name, list(x.shape)] for name, x in (arrays or {}).items()]
     text = json.dumps({**header, "arrays": listed}, default=_as_json).encode()
-    numbers = b"".join(np.ascontiguousarray(x).tobytes() for x in (arrays or {}).values())
-    return b"".join(
-        (
-            (LENGTH + len(text) + len(numbers)).to_bytes(LENGTH, "little"),
-            len(text).to_bytes(LENGTH, "little"),
-            text,
-            numbers,
-        )
-    )
+    numbers = [np.ascontiguousarray(x).data for x in (arrays or {}).values() if x.size]
+    count = LENGTH + len(text) + sum(one.nbytes for one in numbers)
+    return b"".join((count.to_bytes(LENGTH, "little"), len(text).to_bytes(LENGTH, "little"), text, *numbers))
 
 
-def frame_length(prefix: bytes) -> int:
+def frame_length(prefix: Frame) -> int:
     """How many bytes follow the length of a frame.
 
     Raises:
@@ -53,7 +49,7 @@ def frame_length(prefix: bytes) -> int:
     return length
 
 
-def unpack(frame: bytes) -> tuple[dict[str, Any], dict[str, AnyArray]]:
+def unpack(frame: Frame) -> tuple[dict[str, Any], dict[str, AnyArray]]:
     """The header and the arrays of a frame, without its length.
 
     Raises:
@@ -61,14 +57,14 @@ def unpack(frame: bytes) -> tuple[dict[str, Any], dict[str, AnyArray]]:
     """
     start = LENGTH + int.from_bytes(frame[:LENGTH], "little")
     try:
-        header = json.loads(frame[LENGTH:start], object_hook=_from_json)
+        header = json.loads(bytes(frame[LENGTH:start]), object_hook=_from_json)
         arrays = dict(_arrays(header.pop("arrays"), frame, start))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Malformed(f"{type(error).__name__}: {error}") from error
     return header, arrays
 
 
-def _arrays(listed: list[Any], frame: bytes, start: int) -> Iterator[tuple[str, AnyArray]]:
+def _arrays(listed: list[Any], frame: Frame, start: int) -> Iterator[tuple[str, AnyArray]]:
     for name, kind, shape in listed:
         if kind not in _KINDS:
             raise Malformed(f"an array of {kind}")

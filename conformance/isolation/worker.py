@@ -31,13 +31,13 @@ from .wire import LENGTH, Malformed, frame_length, pack, pack_run, unpack, unpac
 CONNECTION_LOST = 97
 
 
-def receive(connection: socket.socket) -> bytes | None:
+def receive(connection: socket.socket) -> memoryview | None:
     """The next frame, or None at the end."""
     prefix = _exactly(connection, LENGTH)
     return None if prefix is None else _exactly(connection, frame_length(prefix))
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes | None:
+def _exactly(connection: socket.socket, count: int) -> memoryview | None:
     buffer = bytearray(count)
     view, filled = memoryview(buffer), 0
     while filled < count:
@@ -45,7 +45,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes | None:
         if read == 0:
             return None
         filled += read
-    return bytes(buffer)
+    return view.toreadonly()
 
 
 def serve(connection: socket.socket, around: Surroundings, target: Target | None = None) -> None:

@@ -11,6 +11,7 @@ from lemmata.conformance.cases import RowCase
 from lemmata.conformance.checks import checks_of
 from lemmata.conformance.contracts import Check
 from lemmata.conformance.execution import Mode, Run, in_turn
+from lemmata.conformance.isolation import executors
 from lemmata.conformance.isolation.executors import InProcess, InWorker, Loading, Pending
 from lemmata.conformance.isolation.processes import ForkOfJudge, FreshInterpreter, Spawner, shared_zygote
 from lemmata.conformance.judging import Judge
@@ -42,6 +43,20 @@ def test_a_worker_of_every_kind_gives_what_a_call_here_gives(spawner: Spawner, t
     here = torch.softmax(torch.tensor(problem.arrays["input"], dtype=torch.float32), -1)
     assert (run.outputs["output"] == here.double().numpy()).all()
     assert set(run.gradients) == {"input"}
+
+
+def test_a_frame_grows_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its length is what a target may have written: no more memory is taken than twice what has come."""
+    monkeypatch.setattr(executors, "_AT_ONCE", 16)
+    problem = find_operation("softmax").build(RowCase(shape=(3, 50)), torch.float32)
+    worker = InWorker(shared_zygote(), Loading("torch:softmax", "softmax", ("input",), {"dim": -1}, None))
+    try:
+        (run,) = worker.submit(problem, "float32", "cpu", ("plain",))()
+    finally:
+        worker.close()
+    assert (run.given["input"] == problem.arrays["input"]).all()
+    with pytest.raises(ValueError, match="read-only"):
+        run.outputs["output"][0] = 0.0
 
 
 _WHAT_A_CASE_IMPORTS = """
