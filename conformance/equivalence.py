@@ -94,7 +94,7 @@ def _same_step_by_step(
     same: set[Tensor] = set()
     unlike: set[Tensor] = set()
     for one, other in zip(right.steps, faulty.steps, strict=True):
-        if one is other and unlike.isdisjoint(tensors(one.value)):
+        if one is other and unlike.isdisjoint(one.read):
             same.add(one.tensor)
             continue
         # With many that are unlike a definition grows long, and to decide it takes long: no more names are unfolded.

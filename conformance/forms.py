@@ -13,7 +13,7 @@ from math import prod
 from typing import Literal
 
 from ..derivations.calculus.call import Call
-from ..derivations.calculus.expr import Dim, Expr, Max, Size, Sum, Tensor, tensors, walk
+from ..derivations.calculus.expr import Dim, Expr, Max, Size, Sum, Tensor, walk
 from ..derivations.calculus.operation import Input, Operation
 from ..derivations.calculus.program import Def
 
@@ -236,11 +236,11 @@ def _never_empty(op: Operation) -> Iterator[Dim]:
 def _steps(op: Operation) -> list[tuple[set[Tensor], set[Tensor]]]:
     """What each definition makes, and of what; layers have no program of their own, and are the call that they are."""
     if op.composition is None or not op.composition.layered:
-        return [({step.tensor}, set(tensors(step.value))) for step in op.program.steps]
+        return [({step.tensor}, set(step.read)) for step in op.program.steps]
     return [
         (set(step.made), {entry.tensor for entry in step.arguments.values()})
         if isinstance(step, Call)
-        else ({step.tensor}, set(tensors(step.value)))
+        else ({step.tensor}, set(step.read))
         for step in op.composition.steps
     ]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..derivations.calculus.composite import Composition
 from ..derivations.calculus.differentiate import NotDifferentiable, vjp
-from ..derivations.calculus.expr import Dim, Entry, Tensor, tensors
+from ..derivations.calculus.expr import Dim, Entry, Tensor
 from ..derivations.calculus.operation import Operation as Derived
 from ..derivations.calculus.program import Def, Program
 from ..derivations.calculus.program_faults import POSITIONS, Cut, ProgramFault, program_faults
@@ -203,7 +203,7 @@ def _outputs_saved(op: Derived, fault: ProgramFault) -> Program | None:
     spoiled: set[Tensor] = set()
     for step in fault.program.steps:
         value = graft(step.value, {t: _entry_of(new) for t, new in faulty.items()})
-        changed = step.tensor == fault.step.tensor or bool(set(tensors(step.value)) & (faulty.keys() | spoiled))
+        changed = step.tensor == fault.step.tensor or bool(set(step.read) & (faulty.keys() | spoiled))
         if step.tensor not in defined or not changed:
             continue
         if step.tensor in outputs:

@@ -16,7 +16,6 @@ from .calculus.expr import ONE, Add, Dim, Expr, Replacement, Size, Tensor, lift
 from .calculus.operation import Operation
 from .calculus.program import Def
 from .calculus.statement import Equal, NonNegative, Statement
-from .calculus.traverse import tensors
 from .linear import LINEAR
 from .linear import bias as linear_bias
 from .linear import d_in as in_dim
@@ -69,7 +68,7 @@ def gradient_steps(operation: Operation) -> tuple[Def, ...]:
 
 def kept(operation: Operation) -> tuple[Tensor, ...]:
     """What the backward pass reads of the forward pass: the inputs and values that training has to keep."""
-    read = {t for step in gradient_steps(operation) for t in tensors(step.value)}
+    read = {t for step in gradient_steps(operation) for t in step.read}
     return tuple(t for t in (*operation.program.inputs, *operation.program.defined) if t in read)
 
 

@@ -28,7 +28,6 @@ from .nodes import ZERO, Add, Entry, Tensor
 from .program import Def, Program, unused_name
 from .simplify import spread
 from .tidy import tidy
-from .traverse import tensors
 
 Step = Def | Call
 
@@ -112,7 +111,7 @@ class Composition:
         active = set(inputs)
         for step in self.steps:
             if isinstance(step, Def):
-                if active.intersection(tensors(step.value)):
+                if active.intersection(step.read):
                     active.add(step.tensor)
             elif any(entry.tensor in active for entry in step.arguments.values()):
                 active.update(step.made)
@@ -268,7 +267,7 @@ def _reads_of(composition: Composition) -> dict[Tensor, int]:
     """How many steps read each tensor (a call once for each argument)."""
     reads = dict.fromkeys((*composition.opaque.inputs, *composition.opaque.defined), 0)
     for step in composition.steps:
-        read = tensors(step.value) if isinstance(step, Def) else [entry.tensor for entry in step.arguments.values()]
+        read = step.read if isinstance(step, Def) else [entry.tensor for entry in step.arguments.values()]
         for tensor in read:
             reads[tensor] = reads.get(tensor, 0) + 1
     return reads

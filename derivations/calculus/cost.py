@@ -18,7 +18,7 @@ import sympy
 from .index import Dim, Index, Mapped
 from .nodes import Add, Const, Delta, Entry, Expr, Fn, Larger, Max, Mul, Pow, Predicate, Size, Sum, Tensor
 from .program import Def, Program
-from .traverse import children, tensors
+from .traverse import children
 
 FIXED_SIZE = 64  # the size at which fixed dimensions are compared when growth alone does not decide
 
@@ -74,7 +74,7 @@ def _scattered(index: Index, factors: tuple[Expr, ...]) -> Delta | None:
 def definition_cost(step: Def) -> Cost:
     """The cost of one definition over the whole range of its indices."""
     repeats = prod((symbol(index.dim) for index in step.indices), start=sympy.Integer(1))
-    moved = elements((*tensors(step.value), step.tensor))
+    moved = elements((*step.read, step.tensor))
     return Cost(sympy.expand(repeats * flops(step.value)), sympy.expand(moved))
 
 

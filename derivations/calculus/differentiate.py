@@ -245,7 +245,7 @@ def axis_indices(program: Program, tensor: Tensor) -> tuple[Index, ...]:
 def _reached_from(program: Program, inputs: Sequence[Tensor]) -> frozenset[Tensor]:
     active = set(inputs)
     for step in program.steps:
-        if any(t in active for t in tensors(step.value)):
+        if any(t in active for t in step.read):
             active.add(step.tensor)
     return frozenset(active)
 
@@ -295,7 +295,7 @@ def jvp(program: Program, wrt: Sequence[Tensor] | None = None) -> Program:
     tangents = derivative_names(program, tangent_name)
     steps: list[Def] = []
     for step in program.steps:
-        if isinstance(step.value, Max) or not set(tensors(step.value)) & active:
+        if isinstance(step.value, Max) or not set(step.read) & active:
             continue
         active.add(step.tensor)
         value = tangent(step.value, frozenset(active), tangents)

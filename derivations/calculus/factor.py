@@ -144,9 +144,9 @@ def _forms(step: Def, definitions: list[Def], reader: Reader) -> list[Expr]:
     """The forms that inlining one product and folding another definition gives, the cheapest first."""
     forms = [step.value]
     for inlined in definitions:
-        if inlined.tensor in tensors(step.value) and is_product(inlined.value):
+        if inlined.tensor in step.read and is_product(inlined.value):
             program = Program("one", (*tensors(inlined.value),), (inlined,), (inlined.tensor,))
-            extra = tuple(t for t in tensors(step.value) if t != inlined.tensor and t not in program.inputs)
+            extra = tuple(t for t in step.read if t != inlined.tensor and t not in program.inputs)
             program = Program("one", (*program.inputs, *extra), (inlined,), (inlined.tensor,))
             expanded = normal_form(program.inline(step.value))
             forms.append(reader.poly(absorbed(expanded, definitions, with_sums=True)))

@@ -44,10 +44,20 @@ class Def:
         """The tensor that is defined."""
         return self.target.tensor
 
-    @property
+    @cached_property
     def indices(self) -> tuple[Index, ...]:
         """The indices of the definition."""
         return tuple(ix for ix in self.target.indices if isinstance(ix, Index))
+
+    @cached_property
+    def read(self) -> tuple[Tensor, ...]:
+        """The tensors that the value is made of."""
+        return tuple(tensors(self.value))
+
+    @cached_property
+    def stray(self) -> tuple[str, ...]:
+        """The names of the indices that are free in the value alone."""
+        return tuple(ix.name for ix in free_indices(self.value) if ix not in self.indices)
 
     def at(self, *indices: Subscript) -> Expr:
         """The defining expression at other indices, with new bound indices."""
@@ -76,19 +86,19 @@ class Program:
             names = [tensor.name for tensor in found]
             if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
                 raise ProgramError(f"{self.name}: two {what} are called {', '.join(twice)}")
-        known = list(self.inputs)
+        known, taken = set(self.inputs), {tensor.name for tensor in self.inputs}
         for step in self.steps:
-            if step.tensor in known or step.tensor.name in {t.name for t in known}:
+            if step.tensor.name in taken:
                 raise ProgramError(f"{self.name}: {step.tensor.name} is defined twice")
             if len(set(step.indices)) != len(step.indices):
                 raise ProgramError(f"{self.name}: {step.target} repeats an index on the left")
-            for tensor in tensors(step.value):
+            for tensor in step.read:
                 if tensor not in known:
                     raise ProgramError(f"{self.name}: {step.tensor.name} uses {tensor.name} before its definition")
-            stray = [ix.name for ix in free_indices(step.value) if ix not in step.indices]
-            if stray:
-                raise ProgramError(f"{self.name}: {step} has {', '.join(stray)} free on the right alone")
-            known.append(step.tensor)
+            if step.stray:
+                raise ProgramError(f"{self.name}: {step} has {', '.join(step.stray)} free on the right alone")
+            known.add(step.tensor)
+            taken.add(step.tensor.name)
         for tensor in self.outputs:
             if tensor not in known:
                 raise ProgramError(f"{self.name}: the output {tensor.name} is not defined")
@@ -127,7 +137,7 @@ class Program:
         needed = set(tensors(expr))
         for step in reversed(self.steps):
             if step.tensor in needed and step.tensor not in keep:
-                needed |= set(tensors(step.value))
+                needed |= set(step.read)
         for step in self.steps:
             if step.tensor not in needed or step.tensor in keep or step.tensor in replacements:
                 continue
@@ -161,7 +171,7 @@ class Program:
         needed = set(self.outputs)
         for step in reversed(self.steps):
             if step.tensor in needed:
-                needed |= set(tensors(step.value))
+                needed |= set(step.read)
         return replace(self, steps=tuple(step for step in self.steps if step.tensor in needed))
 
     def __str__(self) -> str:

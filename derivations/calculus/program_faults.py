@@ -262,7 +262,7 @@ def _sums_over(program: Program, made: Def) -> Iterator[tuple[int, Def, Expr]]:
     for number, step in enumerate(program.steps):
         if not isinstance(step.value, Sum):
             continue
-        for inner in tensors(step.value):
+        for inner in step.read:
             if inner == made.tensor:
                 yield number, step, graft(step.value, {inner: made.at})
             elif inner in program.defined and made.tensor in tensors(program.defined[inner].value):

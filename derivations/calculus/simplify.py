@@ -24,7 +24,7 @@ from .normal_form import is_zero, normal_form
 from .program import Def, Program
 from .readback import Reader
 from .tidy import tidy
-from .traverse import axes_of, dims_of, tensors, walk
+from .traverse import axes_of, dims_of, walk
 
 
 class NotEqual(AssertionError):
@@ -126,7 +126,7 @@ def _inlined(program: Program, derived: list[Def], *, shared_sums: bool, reducti
         value = tidy(inner.inline(step.value))
         shared = uses[step.tensor] > 1 and not reduces(step.value)
         reduction = reductions and uses[step.tensor] > 1 and reduces(step.value)
-        product = isinstance(step.value, Mul) and set(tensors(step.value)) <= set(program.inputs)
+        product = isinstance(step.value, Mul) and set(step.read) <= set(program.inputs)
         stays = shared and (product or (shared_sums and isinstance(step.value, Add)))
         if step.tensor in needed or stays or reduction or is_product(step.value):
             kept.append(Def(step.target, value, step.note))

@@ -16,7 +16,7 @@ from .index import Dim, Index, Permutation, Subscript, plain
 from .nodes import Add, Entry, Expr, Predicate, Sum, Tensor
 from .program import Def, Program, ProgramError
 from .statement import Equal, Statement
-from .traverse import Replacement, axes_of, rename, tensors
+from .traverse import Replacement, axes_of, rename
 
 
 def step_by_step(label: str, name: str, claims: Sequence[Equal], law: str = "") -> Statement:
@@ -136,7 +136,7 @@ def _still(composition: Composition, moved: frozenset[Tensor]) -> tuple[Def, ...
 def _program_of(composition: Composition, steps: Sequence[Def], *outputs: Tensor) -> Program:
     """Some definitions of a composition alone, which take as given what else they read."""
     defined = {step.tensor for step in steps}
-    reads = dict.fromkeys(t for step in steps for t in tensors(step.value) if t not in defined)
+    reads = dict.fromkeys(t for step in steps for t in step.read if t not in defined)
     return Program(composition.name, tuple(reads), tuple(steps), outputs)
 
 

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from ...derivations.calculus.expr import Const, Dim, Expr, Index, Max, Mul, Sum, Tensor, free_indices, tensors
 from ...derivations.calculus.expr import walk as walk_expr
@@ -140,7 +141,7 @@ def context_of(program: Program, signature: Signature, *, reuse: bool = False) -
     """What the code of a program may use; `reuse`: it may overwrite arrays that are not read again."""
     scalars = set(signature.scalars)
     for step in program.steps:  # numbers computed from numbers
-        if not step.tensor.dims and all(t in scalars for t in tensors(step.value)):
+        if not step.tensor.dims and all(t in scalars for t in step.read):
             scalars.add(step.tensor)
     sizes = sizes_of((*signature.required, *(t for t in signature.inputs if t not in signature.required)))
     return Context(
@@ -199,12 +200,23 @@ def comment_of(step: Def) -> str:
     return text
 
 
-def body_lines(program: Program, signature: Signature, *, reuse: bool = True) -> list[str]:
-    """One statement for each definition; `reuse`: in memory that is not read again, where there is some."""
+def body_lines(
+    program: Program, signature: Signature, *, reuse: bool = True, known: dict[Any, list[str]] | None = None
+) -> list[str]:
+    """One statement for each definition.
+
+    Args:
+        reuse: in memory that is not read again, where there is some.
+        known: lines of definitions that other programs with such a signature share, which do not reuse memory.
+    """
     context = context_of(program, signature, reuse=reuse)
     lines = given_lines(signature, context)
+    shared = {} if known is None else known
     for step in program.steps:
-        lines += definition_lines(step, program, signature, context)
+        key = (step, context.scalars, context.filled, program.zero_over_empty)
+        if key not in shared:
+            shared[key] = definition_lines(step, program, signature, context)
+        lines += shared[key]
     return lines
 
 
@@ -309,7 +321,7 @@ def chunk_index(program: Program, signature: Signature) -> Dim | None:
 def _independent(program: Program, signature: Signature, dim: Dim) -> bool:
     used = False
     for step in program.steps:
-        touches = any(dim in t.dims for t in tensors(step.value))
+        touches = any(dim in t.dims for t in step.read)
         if not touches:
             continue
         used = True
@@ -322,7 +334,7 @@ def _independent(program: Program, signature: Signature, dim: Dim) -> bool:
 
 
 def _used_later(program: Program, tensor: Tensor) -> bool:
-    return any(tensor in tensors(step.value) for step in program.steps)
+    return any(tensor in step.read for step in program.steps)
 
 
 def _sums(value: Expr, dim: Dim) -> bool:

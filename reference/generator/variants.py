@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...derivations.calculus.composite import Composition
 from ...derivations.calculus.expr import Tensor
@@ -47,9 +48,11 @@ def variants_module(op: Operation, variants: Sequence[Variant]) -> tuple[str, fr
     if op.differentiable:
         signatures[True] = vjp_signature(op)
     functions: dict[str, str] = {}
+    known: dict[Any, dict[Any, list[str]]] = {}
     for variant in variants:
+        lines = known.setdefault((variant.gradient, variant.extra), {})
         try:
-            functions[variant.name] = _function(op, variant, signatures[variant.gradient])
+            functions[variant.name] = _function(op, variant, signatures[variant.gradient], lines)
         except CannotGenerate:
             continue
     text = "\n\n".join(functions.values())
@@ -58,14 +61,14 @@ def variants_module(op: Operation, variants: Sequence[Variant]) -> tuple[str, fr
     return "\n\n".join((head, text, *helpers(text), *reuse_helpers(text))), frozenset(functions)
 
 
-def _function(op: Operation, variant: Variant, signature: Signature) -> str:
+def _function(op: Operation, variant: Variant, signature: Signature, known: dict[Any, list[str]]) -> str:
     signature = inner_signature(op, replace(signature, name=variant.name))
     signature = replace(signature, required=(*signature.required, *variant.extra))
     outer = outer_signature(op, signature)
     if isinstance(variant.program, Composition):
         made = composition_lines(variant.program, signature)
     else:
-        made = body_lines(variant.program, signature, reuse=False)
+        made = body_lines(variant.program, signature, reuse=False, known=known)
     code = [*split_lines(op, signature, made, helper="_halves"), *made, *joining_lines(op, signature)]
     code = with_namespace(code, outer)
     arguments = ", ".join(argument_list(outer, [KEYWORD] if op.pairs else []))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from lemmata.conformance.operations import find_operation
 from lemmata.conformance.planted import Planted
 from lemmata.conformance.problems import Problem
 from lemmata.conformance.sources import Source, source_of
-from lemmata.derivations.calculus.program_faults import program_faults
+from lemmata.derivations.calculus.program_faults import ProgramFault, program_faults
 from lemmata.errors import UsageError
 from lemmata.reference.softmax import softmax, softmax_vjp
 
@@ -112,6 +113,16 @@ def _called(name: str) -> tuple[Problem, Source]:
     return problem, source
 
 
+@cache
+def _source_of_block() -> Source:
+    return _called("pre_norm_block")[1]
+
+
+@cache
+def _faults_of_block(part: Part) -> list[ProgramFault]:
+    return list(program_faults(right_program(_source_of_block().operation, part)))
+
+
 @pytest.mark.parametrize(
     ("part", "definition", "what", "kind"),
     [
@@ -129,9 +140,8 @@ def test_in_a_long_program_one_definition_after_the_other_is_shown_to_be_the_sam
     part: Part, definition: str, what: str, kind: str
 ) -> None:
     """Written out down to the inputs, that would take minutes."""
-    _, source = _called("pre_norm_block")
-    faults = program_faults(right_program(source.operation, part))
-    fault = next(f for f in faults if f.step.tensor.name == definition and f.what == what)
+    source = _source_of_block()
+    fault = next(f for f in _faults_of_block(part) if f.step.tensor.name == definition and f.what == what)
     argument = argument_for(Mutant(part, fault, what, _unused, _unused), [source])
     assert argument.kind == kind
 
