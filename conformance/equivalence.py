@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from ..derivations.calculus.expr import Tensor, tensors
+from ..derivations.calculus.expr import Tensor, tensors, walk
 from ..derivations.calculus.nodes import ZERO, Const, Expr
 from ..derivations.calculus.operation import Operation as Derived
 from ..derivations.calculus.program import Def, Program, ProgramError
@@ -22,6 +22,8 @@ from .sources import Source
 _UNFOLDED = 6
 # How far what has a name is unfolded: that the gradient of the bias of the keys is 0 takes four levels.
 _LEVELS = 4
+# Nodes of what is then compared: the gradient with respect to the queries has 660, and to decide a thousand takes long.
+_MOST_NODES = 800
 # The results of an operation of more definitions, and its gradients, are not written out down to the inputs: to decide
 # that two of a block are equal takes more than ten minutes.
 _MOST_STEPS = 20
@@ -97,8 +99,7 @@ def _same_step_by_step(
         if one is other and unlike.isdisjoint(one.read):
             same.add(one.tensor)
             continue
-        # With many that are unlike a definition grows long, and to decide it takes long: no more names are unfolded.
-        levels = _LEVELS if len(unlike) < _UNFOLDED else 0
+        levels = _LEVELS if len(unlike) < _UNFOLDED else 0  # at the last that may be unlike it is given up soon
         if _same_step(right, faulty, one, absent, frozenset(same), levels):
             same.add(one.tensor)
             continue
@@ -121,10 +122,13 @@ def _same_step(
     forms = [right] + [_with_value(right, step, form) for form in step.alternatives]
     entry = step.tensor[axes_of(step.tensor)]
     for level in range(levels + 1):
+        sides = [program.inline(entry, absent, named) for program in (*forms, faulty)]
+        if level and sum(1 for side in sides for _ in walk(side)) > _MOST_NODES:
+            break
         if any(_shown(form, faulty, step.tensor, absent, named) for form in forms):
             return True
-        read = {t for form in (*forms, faulty) for t in tensors(form.inline(entry, absent, named))}
-        if level == levels or read.isdisjoint(named):
+        read = {t for side in sides for t in tensors(side)}
+        if read.isdisjoint(named):
             break
         named -= read
     return False

@@ -128,7 +128,7 @@ def _faults_of_block(part: Part) -> list[ProgramFault]:
     [
         ("forward", "var", "with the sign of `centred[i, f]` changed", "equivalent"),
         ("forward", "a_2", "with the running maximum for the final one: ⟨positions⟩", "gap"),
-        ("forward", "p", "with the factor `a_2[g, r, i, j]` dropped", "gap"),
+        ("forward", "cdf", "with the factor `1/2` twice", "gap"),
         # A term of another form of the definition, than the one that stands in the program.
         ("backward", "delta_3", "with the term `0` dropped", "equivalent"),
         # A bias of the keys moves all scores of a row: its gradient is 0, and so is twice that.
