@@ -1,7 +1,8 @@
 """The wire: problems and runs as frames of JSON and raw numbers.
 
-A frame is eight bytes of length, a JSON header, and the bytes of the arrays that the header lists. Nothing that is
-received is executed: whatever a target writes, the worst that a frame can be is malformed.
+A frame is eight bytes of length, a JSON header, and the bytes of the arrays that the header lists, each filled up to
+eight bytes: arithmetic on numbers that lie across words takes twice as long. Nothing that is received is executed:
+whatever a target writes, the worst that a frame can be is malformed.
 """
 
 from __future__ import annotations
@@ -32,9 +33,19 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, AnyArray] | None = None
     """A frame."""
     listed = [[name, x.dtype.name, list(x.shape)] for name, x in (arrays or {}).items()]
     text = json.dumps({**header, "arrays": listed}, default=_as_json).encode()
-    numbers = [np.ascontiguousarray(x).data for x in (arrays or {}).values() if x.size]
-    count = LENGTH + len(text) + sum(one.nbytes for one in numbers)
+    text += b" " * _gap(len(text))
+    count = LENGTH + len(text)
+    numbers: list[bytes | memoryview] = []
+    for x in (arrays or {}).values():
+        if x.size:
+            numbers += [np.ascontiguousarray(x).data, b" " * _gap(x.nbytes)]
+            count += x.nbytes + _gap(x.nbytes)
     return b"".join((count.to_bytes(LENGTH, "little"), len(text).to_bytes(LENGTH, "little"), text, *numbers))
+
+
+def _gap(count: int) -> int:
+    """How many bytes fill so many up to whole words."""
+    return -count % LENGTH
 
 
 def frame_length(prefix: Frame) -> int:
@@ -70,7 +81,7 @@ def _arrays(listed: list[Any], frame: Frame, start: int) -> Iterator[tuple[str, 
             raise Malformed(f"an array of {kind}")
         count = prod(shape)
         x = np.frombuffer(frame, np.dtype(kind), count, start).reshape(shape)
-        start += x.nbytes
+        start += x.nbytes + _gap(x.nbytes)
         yield name, x
     if start != len(frame):
         raise Malformed(f"{len(frame) - start} bytes too many")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from lemmata.conformance.cases import RowCase
@@ -14,6 +15,7 @@ from lemmata.conformance.execution import Mode, Run, in_turn
 from lemmata.conformance.isolation import executors
 from lemmata.conformance.isolation.executors import InProcess, InWorker, Loading, Pending
 from lemmata.conformance.isolation.processes import ForkOfJudge, FreshInterpreter, Spawner, shared_zygote
+from lemmata.conformance.isolation.wire import LENGTH, pack, unpack
 from lemmata.conformance.judging import Judge
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.problems import Problem
@@ -43,6 +45,14 @@ def test_a_worker_of_every_kind_gives_what_a_call_here_gives(spawner: Spawner, t
     here = torch.softmax(torch.tensor(problem.arrays["input"], dtype=torch.float32), -1)
     assert (run.outputs["output"] == here.double().numpy()).all()
     assert set(run.gradients) == {"input"}
+
+
+def test_the_numbers_of_a_frame_lie_on_whole_words() -> None:
+    arrays = {"mask": np.ones(3, np.bool_), "x": np.arange(5.0), "none": np.zeros((0, 2)), "y": np.arange(2.0)}
+    for text in ("", "1", "12", "123", "1234567"):
+        header, found = unpack(pack({"text": text}, arrays)[LENGTH:])
+        assert header == {"text": text}
+        assert all(found[name].flags.aligned and np.array_equal(found[name], x) for name, x in arrays.items())
 
 
 def test_a_frame_grows_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
