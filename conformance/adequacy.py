@@ -201,8 +201,9 @@ def adequacy(
             if isinstance(caught, Killed):
                 outcome = caught
             elif outcome:
-                if argument.kind == "gap" and bench.identical(mutant, [*own, *more]):
-                    argument = replace(argument, reason=f"no case tells them apart by a bit; {argument.reason}")
+                if argument.kind == "gap":
+                    share = bench.worst(mutant, [*own, *more], _quick(checks))
+                    argument = replace(argument, reason=f"off by at most {share:.1g} of the bound; {argument.reason}")
                 survivors.append(Survivor(str(mutant), mutant.part, outcome, argument))
             else:
                 undefined += 1
@@ -273,8 +274,7 @@ class _Bench:
         """
         survived = 0
         for ready in cases:
-            executor = InProcess(Planted(self.operation, mutant, ready.source, ready.problem))
-            trial = Trial(self.operation, executor, ready.case, self.dtype, "cpu")
+            trial = self._trial(mutant, ready)
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if trial.run.refusal is not None:
@@ -284,6 +284,21 @@ class _Bench:
                     failed = tuple(check.name for check in self.checks if self._fails(check, trial))
                     return Killed(str(mutant), mutant.part, failed, max(survived, 1))
         return survived
+
+    def worst(self, mutant: Mutant, cases: Sequence[_Ready], checks: Sequence[Check]) -> float:
+        """The largest share of a bound that a mutant takes up: a small one says that no case has what it would take."""
+        shares = [0.0]
+        for ready in cases:
+            trial = self._trial(mutant, ready)
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                findings = [check.apply(trial, self.profile) for check in checks if trial.run.refusal is None]
+            shares += [finding.share for finding in findings if finding is not None]
+        return max(shares)
+
+    def _trial(self, mutant: Mutant, ready: _Ready) -> Trial:
+        executor = InProcess(Planted(self.operation, mutant, ready.source, ready.problem))
+        return Trial(self.operation, executor, ready.case, self.dtype, "cpu")
 
     def identical(self, mutant: Mutant, cases: Sequence[_Ready]) -> bool:
         """Whether a mutant gives the very bits of the reference: more cases would not tell them apart by rounding."""

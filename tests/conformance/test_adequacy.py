@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from lemmata.conformance.adequacy import adequacy
+from lemmata.conformance.adequacy import _Bench, adequacy
 from lemmata.conformance.cases import RowCase
 from lemmata.conformance.checks import checks_of
 from lemmata.conformance.contracts import Trial
@@ -47,6 +47,17 @@ def test_without_the_gradient_check_faults_of_the_gradient_survive() -> None:
     assert ("backward", "`dx` with the term `delta` dropped") in gaps
     assert sum(part == "backward" for part, _ in gaps) > 0.9 * len(gaps)
     assert any(line.startswith("gap: `dx` with the term `delta` dropped") for line in weak.lines())
+    assert {gap.argument.reason.partition(";")[0] for gap in weak.gaps} == {"off by at most 0 of the bound"}
+
+
+def test_the_share_of_a_gap_is_the_largest_of_all_cases() -> None:
+    contract = find_operation("softmax")
+    checks = {check.name: check for check in checks_of(contract)}
+    bench = _Bench(contract, "float64", contract.profiles("float64", "cpu")[-1], tuple(checks.values()))
+    (mutant,) = [m for m in mutants_of("softmax", "backward") if m.words == "with the term `delta` dropped"]
+    ready = bench.ready([RowCase(shape=(3, 5), values="normal"), RowCase(shape=(3,), cotangent="zeros")])
+    alone = [bench.worst(mutant, [one], [checks["gradient"]]) for one in ready]
+    assert min(alone) == 0 < 1 < max(alone) == bench.worst(mutant, ready, [checks["forward"], checks["gradient"]])
 
 
 def test_survivors_that_are_the_right_program_are_proved_to_be() -> None:
