@@ -39,7 +39,8 @@ In float64, seed 0: {cases} cases for every fault, and {more} more for those tha
 as {drawn} that are drawn. *Equivalent* are the faults whose results the normal form proves to be the right ones for
 every size, or on which nothing depends that a call returns; they do not count. *Undefined* are those without a value in
 any case. *Checks* says how many faults fail each check in the case in which they are caught. The language model has the
-faults of what stands around its layers; those of what it calls are counted where that is.
+faults of what stands around its layers; those of what it calls are counted where that is. A gap says what share of the
+bound it takes up at most: near 0, no case has what it would take; near 1, the bound is too wide for it.
 
 | operation | faults | caught | rate | gaps | equivalent | undefined | seconds | date | checks |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |
