@@ -119,18 +119,19 @@ def _same_step(
 ) -> bool:
     """Whether a definition is the same in both programs, or the faulty one is another form of it; what has a name is
     unfolded, level by level, if that is what it takes."""
-    forms = [right] + [_with_value(right, step, form) for form in step.alternatives]
+    programs = (right, *(_with_value(right, step, form) for form in step.alternatives), faulty)
     entry = step.tensor[axes_of(step.tensor)]
-    for level in range(levels + 1):
-        sides = [program.inline(entry, absent, named) for program in (*forms, faulty)]
-        if level and sum(1 for side in sides for _ in walk(side)) > _MOST_NODES:
-            break
-        if any(_shown(form, faulty, step.tensor, absent, named) for form in forms):
-            return True
-        read = {t for side in sides for t in tensors(side)}
-        if read.isdisjoint(named):
-            break
-        named -= read
+    with suppress(Contradiction, ProgramError, ValueError):
+        for level in range(levels + 1):
+            *forms, value = [program.inline(entry, absent, named) for program in programs]
+            if level and sum(1 for side in (*forms, value) for _ in walk(side)) > _MOST_NODES:
+                break
+            if any(_shown(Equal(form, value)) for form in forms):
+                return True
+            read = {t for side in (*forms, value) for t in tensors(side)}
+            if read.isdisjoint(named):
+                break
+            named -= read
     return False
 
 
@@ -139,14 +140,9 @@ def _with_value(program: Program, step: Def, value: Expr) -> Program:
     return replace(program, steps=steps)
 
 
-def _shown(
-    right: Program, faulty: Program, tensor: Tensor, absent: dict[Tensor, Replacement], named: frozenset[Tensor]
-) -> bool:
-    """Whether a tensor is proved to be the same, with names for some; the difference is not looked for."""
-    with suppress(Contradiction, ProgramError, ValueError):
-        claim = _claim(right, faulty, tensor, absent, named)
-        return decide(claim) == "" and prove(Statement("equivalence", tensor.name, claim)).status == "proved"
-    return False
+def _shown(claim: Equal) -> bool:
+    """Whether an equality is proved; where it is not, no difference is looked for."""
+    return decide(claim) == "" and prove(Statement("equivalence", "", claim)).status == "proved"
 
 
 def _proofs(
@@ -154,18 +150,9 @@ def _proofs(
 ) -> Iterator[Result | str]:
     """Whether each output is the same in both programs, or why that cannot be asked."""
     for tensor in outputs:
+        entry = tensor[axes_of(tensor)]
         try:
-            yield prove(Statement("equivalence", tensor.name, _claim(right, faulty, tensor, absent)))
+            claim = Equal(right.inline(entry, absent), faulty.inline(entry, absent))
+            yield prove(Statement("equivalence", tensor.name, claim))
         except (Contradiction, ProgramError, ValueError) as error:
             yield str(error)
-
-
-def _claim(
-    right: Program,
-    faulty: Program,
-    tensor: Tensor,
-    absent: dict[Tensor, Replacement],
-    named: frozenset[Tensor] = frozenset(),
-) -> Equal:
-    entry = tensor[axes_of(tensor)]
-    return Equal(right.inline(entry, absent, named), faulty.inline(entry, absent, named))
