@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lemmata.derivations.attention import ATTENTION
 from lemmata.derivations.calculus.call import Call
 from lemmata.derivations.calculus.composite import Composition
 from lemmata.derivations.calculus.expr import ONE, Dim, Fn, Index, Tensor, at_least, exp, total
 from lemmata.derivations.calculus.operation import Input, Operation
 from lemmata.derivations.calculus.program import Def, Program
+from lemmata.derivations.calculus.program_faults import program_faults
+from lemmata.derivations.loss import CROSS_ENTROPY
 from lemmata.derivations.softmax import SOFTMAX
 from lemmata.reference.generator.code import CannotGenerate
 from lemmata.reference.generator.module import generate_bounds, generate_module
+from lemmata.reference.generator.variants import Variant, variants_module
 from lemmata.reference.softmax import softmax
 from lemmata.tests.reference.formats import FLOAT32, IN_FLOAT64
 
@@ -149,3 +153,22 @@ def test_an_argument_that_a_definition_of_a_composition_reads_may_be_absent(tmp_
     np.testing.assert_array_equal(module.weighted(logits, weights), weights * softmax(logits))
     _, dw = module.weighted_vjp(logits, np.ones(3), w=weights)
     np.testing.assert_array_equal(dw, softmax(logits))
+
+
+@pytest.mark.parametrize("operation", [ATTENTION, CROSS_ENTROPY], ids=lambda operation: operation.name)
+def test_variants_that_are_made_together_are_those_that_are_made_alone(operation: Operation) -> None:
+    """Their definitions share what is written of them, as far as it is the same."""
+    faults = list(program_faults(operation.vjp))[::9]
+    variants = [
+        Variant(f"variant_{n}", f.program, True, (f.cut.tensor,) if f.cut else ()) for n, f in enumerate(faults)
+    ]
+    together, made = variants_module(operation, variants)
+    assert len(made) > 20
+    for variant in variants:
+        if variant.name in made:
+            alone, _ = variants_module(operation, [variant])
+            assert _source(together, variant.name) == _source(alone, variant.name)
+
+
+def _source(module: str, name: str) -> str:
+    return module[module.index(f"def {name}(") :].partition("\n\n")[0]
