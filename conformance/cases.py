@@ -24,12 +24,16 @@ _T = TypeVar("_T")
 SHORT = (1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17)
 _MEDIUM = (31, 32, 33, 53)
 _LONG = (63, 64, 65, 97, 127, 128, 129)
-LENGTHS = SHORT * 3 + _MEDIUM * 2 + _LONG
+# Several blocks of 128, 256 and 512, of which only a later one may be wrong. The room beside them is smaller than that
+# beside others, by this factor.
+OF_BLOCKS = (257, 515, 1025)
+OF_BLOCKS_ROOM = 4
+LENGTHS = SHORT * 3 + _MEDIUM * 2 + _LONG + OF_BLOCKS
 # Of a dimension that is to be long, where most are short.
-LONG_LENGTHS = SHORT + _MEDIUM * 2 + _LONG * 2
-_ROW_LENGTHS = (*LENGTHS, 257, 1000)
-# With an empty sequence now and then.
-_SEQUENCES = (*LENGTHS, 0, 0)
+LONG_LENGTHS = SHORT + _MEDIUM * 2 + _LONG * 2 + OF_BLOCKS * 2
+# With an empty sequence now and then: no keys leave every row fully masked, no queries leave nothing.
+_QUERIES = (*LENGTHS, 0)
+_KEYS = (*LENGTHS, 0, 0, 0, 0)
 HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
 # Scores and probabilities of one case: keeps the reference and its bound to some milliseconds.
 _SCORE_LIMIT = 1 << 15
@@ -101,6 +105,12 @@ def choice(options: Sequence[_T]) -> st.SearchStrategy[_T]:
     return st.sampled_from(options)
 
 
+@cache
+def fitting(lengths: Sequence[int], room: int, of_blocks: int) -> tuple[int, ...]:
+    """The lengths for which there is room; that of those of many blocks is another one."""
+    return tuple(length for length in lengths if length <= (of_blocks if length in OF_BLOCKS else room))
+
+
 def layout(cotangent: str = "") -> st.SearchStrategy[str]:
     if cotangent == "ones":
         # The cotangent of `output.sum()` has stride 0 everywhere.
@@ -118,7 +128,7 @@ def row_cases(draw: st.DrawFn, *, empty_rows: bool = True, small: bool = False) 
     """
     rank = draw(choice((1, 2, 2, 2, 3, 3, 4)))
     axis = draw(choice(tuple(range(rank - 1, -1, -1))))
-    length = draw(choice((SHORT if small else _ROW_LENGTHS) + ((0,) if empty_rows else ())))
+    length = draw(choice((SHORT if small else LENGTHS) + ((0,) if empty_rows else ())))
     outer: list[int] = []
     for _ in range(rank - 1):
         room = (_SMALL if small else _ROW_ELEMENT_LIMIT) // max(1, length * prod(outer))
@@ -144,10 +154,13 @@ def attention_cases(draw: st.DrawFn, *, small: bool = False) -> AttentionCase:
     Args:
         small: no case has more than some hundred scores.
     """
-    lengths = SHORT if small else _SEQUENCES
-    queries = draw(choice(lengths))
-    keys = queries if draw(choice((False, False, True))) else draw(choice(lengths))
-    room = (_SMALL if small else _SCORE_LIMIT) // max(1, queries * keys)
+    limit = _SMALL if small else _SCORE_LIMIT
+    keys = draw(choice(SHORT if small else _KEYS))
+    of_blocks = limit // OF_BLOCKS_ROOM // max(1, keys)
+    room = of_blocks if keys in OF_BLOCKS else limit // max(1, keys)
+    lengths = fitting(SHORT if small else _QUERIES, room, of_blocks)
+    queries = keys if keys in lengths and draw(choice((False, False, True))) else draw(choice(lengths))
+    room = limit // max(1, queries * keys)
     kv_heads, group = draw(choice(_heads(room)))
     batch = draw(choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))
     head_dim = draw(choice(SHORT if small else HEAD_DIMS))

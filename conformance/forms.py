@@ -7,6 +7,7 @@ axis holds both.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
@@ -15,7 +16,7 @@ from typing import Literal
 from ..derivations.calculus.call import Call
 from ..derivations.calculus.expr import Dim, Expr, Max, Size, Sum, Tensor, walk
 from ..derivations.calculus.operation import Input, Operation
-from ..derivations.calculus.program import Def
+from ..derivations.calculus.traverse import children
 
 # The number of features that are in no pair, which stand after those that are.
 UNPAIRED = "unpaired"
@@ -71,7 +72,7 @@ class Form:
     Attributes:
         outputs: in order, with their axes.
         dims: every dimension, and whether it grows (lengths) or not (sizes of heads).
-        work: the sets of dimensions that one definition runs over.
+        work: the dimensions that one definition runs over, a dimension as often as it does.
         may_be_empty: dimensions that may have size 0.
         gradients: the arguments that have gradients, in the order in which the generated functions give them.
         reaches: per output, the arguments that it depends on.
@@ -83,7 +84,7 @@ class Form:
     arguments: tuple[Argument, ...]
     outputs: Mapping[str, Axes]
     dims: Mapping[str, bool]
-    work: tuple[frozenset[str], ...]
+    work: tuple[tuple[str, ...], ...]
     may_be_empty: frozenset[str]
     gradients: tuple[str, ...]
     reaches: Mapping[str, frozenset[str]]
@@ -158,12 +159,12 @@ def form_of(op: Operation) -> Form:
         dims |= {dim.name: dim.grows for dim in tensor.dims}
         if tensor.over is not None:
             dims[tensor.over.name] = tensor.over.grows
-    work = {frozenset(dim.name for dim in dims) for dims in _work(op)}
+    work = {tuple(sorted(dim.name for dim in dims)) for dims in _work(op)}
     return Form(
         arguments=arguments,
         outputs=outputs,
         dims=dims,
-        work=tuple(sorted((w for w in work if not any(w < other for other in work)), key=sorted)),
+        work=tuple(sorted(w for w in work if not any(Counter(w) < Counter(other) for other in work))),
         may_be_empty=frozenset(dims) - {dim.name for dim in _never_empty(op)},
         gradients=tuple(dict.fromkeys(_paired(op).get(t.name, t.name) for t in op.differentiable)),
         reaches=_reaches(op, outputs),
@@ -209,13 +210,19 @@ def _outputs(op: Operation) -> Iterator[tuple[str, Axes]]:
         yield name, Axes(tuple(dim.name for dim in tensor.dims), name in op.pairs)
 
 
-def _work(op: Operation) -> Iterator[set[Dim]]:
+def _work(op: Operation) -> Iterator[tuple[Dim, ...]]:
     """The dimensions that each definition runs over, those of layers at every layer."""
-    yield from map(_runs_over, op.counted)
+    for step in op.counted:
+        for inner in _nested(step.value):
+            yield (*step.tensor.dims, *inner)
 
 
-def _runs_over(step: Def) -> set[Dim]:
-    return set(step.tensor.dims) | {node.index.dim for node in walk(step.value) if isinstance(node, Sum | Max)}
+def _nested(expr: Expr) -> Iterator[tuple[Dim, ...]]:
+    """The dimensions of sums and maxima in one another, innermost ones included."""
+    own = (expr.index.dim,) if isinstance(expr, Sum | Max) else ()
+    yield own
+    for part in children(expr):
+        yield from (own + inner for inner in _nested(part))
 
 
 def _never_empty(op: Operation) -> Iterator[Dim]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import prod
@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from .cases import HEAD_DIMS, LONG_LENGTHS, SEEDS, SHORT, choice, layout
+from .cases import HEAD_DIMS, LONG_LENGTHS, OF_BLOCKS, OF_BLOCKS_ROOM, SEEDS, SHORT, choice, fitting, layout
 from .forms import UNPAIRED, Argument, Form
 from .values import BOOLEANS, COTANGENTS, POSITIONS, REGIMES
 
 _T = TypeVar("_T")
 
-# Positions that one definition of the operation runs over, at most: keeps a case to some milliseconds.
+# Positions that one definition of the operation runs over, at most: keeps a case to some milliseconds. Where it runs
+# twice over one dimension, as the scores of self-attention do, there may be more of them, or all sequences were short.
 _WORK_LIMIT = 1 << 15
+_PAIRS_LIMIT = 1 << 17
 # Numbers that every dtype holds, the simplest first; 2⁻¹⁷ is of the size of the epsilons in use.
 POSITIVE_NUMBERS = (1.0, 0.5, 2.0, 0.125, 3.0, 2.0**-17, 30.0)
 REAL_NUMBERS = (1.0, 0.5, -1.0, 2.0, -0.125, 3.0, 0.0, -2.5)
@@ -139,30 +141,44 @@ def _one_of(draw: st.DrawFn, options: Sequence[_T]) -> _T:
 
 
 def _sizes(draw: st.DrawFn, form: Form) -> dict[str, int]:
-    """A size for each dimension: one or two of them long, the others short."""
+    """A size for each dimension: one or two of them long, the others short and what there is room for beside those."""
     names = tuple(form.dims)
     long = draw(choice((*((name,) for name in names), *combinations(names, 2)) or ((),)))
     sizes: dict[str, int] = {}
-    for name, grows in form.dims.items():
-        room = min((_WORK_LIMIT // _fixed(work, sizes) for work in form.work if name in work), default=_WORK_LIMIT)
-        options = (LONG_LENGTHS if grows else HEAD_DIMS) if name in long else SHORT
-        empty = _EMPTY if name in form.may_be_empty and name in long else ()
-        drawn = draw(choice((*(size for size in options if size <= max(1, room)), *empty)))
+    for name in (*long, *(name for name in names if name not in long)):
+        limit = _WORK_LIMIT // (OF_BLOCKS_ROOM if any(size in OF_BLOCKS for size in sizes.values()) else 1)
+        works = [work for work in form.work if name in work]
+        room = min((_room(work, name, sizes, limit) for work in works), default=limit)
+        of_blocks = min((_room(work, name, sizes, _WORK_LIMIT // OF_BLOCKS_ROOM) for work in works), default=limit)
+        options = (LONG_LENGTHS if form.dims[name] else HEAD_DIMS) if name in long else SHORT
+        empty = _EMPTY * 2 if name in form.may_be_empty and name in long else ()
+        drawn = draw(choice((*fitting(options, room, of_blocks), *empty)))
         # A matrix read the wrong way round has the right shape only if it is square.
         sizes[name] = draw(choice((drawn, drawn, drawn, *(size for size in sizes.values() if 0 < size <= room))))
+    sizes = {name: sizes[name] for name in names}
     if form.unpaired:
         sizes[UNPAIRED] = draw(choice(_UNPAIRED))
     return sizes
 
 
-def _fixed(work: frozenset[str], sizes: Mapping[str, int]) -> int:
+def _room(work: tuple[str, ...], name: str, sizes: Mapping[str, int], limit: int) -> int:
+    """The largest size of a dimension beside those that have one."""
+    once, all_of_them = _positions(set(work), sizes), _positions(work, sizes)
+    return max(1, min(limit // once, int((_PAIRS_LIMIT / all_of_them) ** (1 / work.count(name)))))
+
+
+def _positions(work: Collection[str], sizes: Mapping[str, int]) -> int:
     return max(1, prod(sizes.get(dim, 1) for dim in work))
 
 
 def _batch(draw: st.DrawFn, form: Form, sizes: Mapping[str, int]) -> tuple[int, ...]:
     batch: list[int] = []
     for _ in range(draw(choice((0, 1, 1, 1, 2)))):
-        room = _WORK_LIMIT // max(1, form.positions(sizes) * prod(batch))
+        members = max(1, prod(batch))
+        room = min(
+            _WORK_LIMIT // (members * max((_positions(set(work), sizes) for work in form.work), default=1)),
+            _PAIRS_LIMIT // (members * max(1, form.positions(sizes))),
+        )
         batch.append(draw(choice((*(size for size in _BATCH_SIZES if size <= max(1, room)), *_EMPTY))))
     return tuple(batch)
 

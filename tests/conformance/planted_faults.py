@@ -85,6 +85,7 @@ ATTENTION_FAULTS = (
     Fault("attention", "padded_keys_in_the_normaliser", "tail", "thu-ml/SageAttention#376"),
     Fault("attention", "last_block_of_keys_dropped", "tail", "pytorch/pytorch#153799"),
     Fault("attention", "rescale_of_output_forgotten", "online softmax"),
+    Fault("attention", "rescale_of_output_forgotten_in_blocks_of_256", "online softmax"),
     Fault("attention", "stale_maximum", "online softmax"),
     Fault("attention", "epsilon_in_the_normaliser", "epsilon"),
     Fault("attention", "normaliser_of_first_batch_entry", "cached row"),

@@ -79,8 +79,14 @@ def test_what_is_divided_by_or_pointed_into_is_never_empty() -> None:
 
 def test_the_work_of_a_definition_includes_what_it_sums_over() -> None:
     attention = form_of(find_one("softcapped_attention").operations[0])
-    assert frozenset({"r", "n", "m", "d"}) in attention.work
+    assert ("d", "m", "n", "r") in attention.work
     assert attention.positions({"r": 2, "n": 3, "m": 5, "d": 7, "d_v": 1}) == 210
+
+
+def test_the_scores_of_a_sequence_with_itself_run_over_it_twice() -> None:
+    block = form_of(find_one("pre_norm_block").operations[-1])
+    assert any(work.count("n") == 2 for work in block.work)
+    assert block.positions({**dict.fromkeys(block.dims, 1), "n": 7}) == 49
 
 
 def test_a_pair_is_one_array_of_twice_the_features() -> None:
@@ -116,5 +122,5 @@ def test_what_a_layer_divides_by_is_never_empty() -> None:
 
 def test_layers_count_as_work() -> None:
     form = form_of(find_one("language_model").operations[-1])
-    assert {"L", "n", "d", "d_f"} in form.work
+    assert ("L", "d", "d_f", "n") in form.work
     assert form.positions({**dict.fromkeys(form.dims, 1), "L": 5, "n": 3, "d_f": 7}) == 105

@@ -1,5 +1,7 @@
 """Cases of derived operations: every kind is drawn, a case is its code, and its numbers are the arguments of a call."""
 
+from math import prod
+
 import hypothesis
 import numpy as np
 import pytest
@@ -66,6 +68,18 @@ def test_sizes_are_those_of_kernels_and_their_neighbours(attention: list[Generic
     assert {case.sizes["n"] for case in attention} <= {*LONG_LENGTHS, *HEAD_DIMS, 0}
     # Equal sizes, which alone let a matrix be read the wrong way round.
     assert sum(case.sizes["n"] == case.sizes["m"] for case in attention) > 100
+
+
+def test_keys_of_many_blocks_are_drawn_beside_short_lengths(attention: list[GenericCase]) -> None:
+    long = [case for case in attention if case.sizes["m"] > 256]
+    assert {case.sizes["m"] for case in long} == {257, 515, 1025}
+    assert max(prod(case.sizes[name] for name in "rnmd") for case in long) <= 1 << 13
+
+
+def test_a_sequence_with_itself_is_long_where_there_are_few_heads() -> None:
+    blocks = drawn("pre_norm_block")
+    assert 257 in {case.sizes["n"] for case in blocks}
+    assert max(case.sizes["n"] ** 2 * case.sizes["g"] * case.sizes["r"] for case in blocks) <= 1 << 17
 
 
 def test_only_what_is_defined_without_elements_is_empty(attention: list[GenericCase]) -> None:

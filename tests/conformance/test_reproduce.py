@@ -70,7 +70,7 @@ DERIVED = [
 
 def script_of(operation: str, check: str, dtype: str, target: str) -> str:
     """The reproduction of a check's failure."""
-    verdict = conform(operation, f"{TARGETS}.{target}", dtypes=[dtype], examples=120, only=[check])
+    verdict = conform(operation, f"{TARGETS}.{target}", dtypes=[dtype], examples=240, only=[check])
     (result,) = verdict.checks
     assert result.failure is not None
     return result.failure.code

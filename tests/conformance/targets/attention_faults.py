@@ -124,16 +124,18 @@ def _tail_dropped(s: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return steps.attend(s[..., :whole], v[..., :whole, :])
 
 
-def _online(s: Tensor, v: Tensor, *, rescale_output: bool, update_maximum: bool) -> tuple[Tensor, Tensor]:
+def _online(
+    s: Tensor, v: Tensor, *, rescale_output: bool, update_maximum: bool, block_size: int = BLOCK
+) -> tuple[Tensor, Tensor]:
     m = s.new_full((*s.shape[:-1], 1), -torch.inf)
     z, o = torch.zeros_like(m), s.new_zeros(*s.shape[:-1], v.shape[-1])
-    for start in range(0, s.shape[-1], BLOCK):
-        block = s[..., start : start + BLOCK]
+    for start in range(0, s.shape[-1], block_size):
+        block = s[..., start : start + block_size]
         new = torch.maximum(m, block.amax(-1, keepdim=True))
         shift = new.masked_fill(new == -torch.inf, 0.0)
         a, factor = torch.exp(block - shift), torch.exp(m - shift)
         z = z * factor + a.sum(-1, keepdim=True)
-        o = (o * factor if rescale_output else o) + a @ v[..., start : start + BLOCK, :]
+        o = (o * factor if rescale_output else o) + a @ v[..., start : start + block_size, :]
         if update_maximum or start == 0:
             m = new
     return o / z.masked_fill(z == 0, 1.0), m.masked_fill(m == -torch.inf, 0.0) + z.log()
@@ -167,6 +169,9 @@ padded_keys_in_the_normaliser = replace(correct, attend=_padded_normaliser)
 last_block_of_keys_dropped = replace(correct, attend=_tail_dropped)
 rescale_of_output_forgotten = replace(
     in_blocks, attend=lambda s, v: _online(s, v, rescale_output=False, update_maximum=True)
+)
+rescale_of_output_forgotten_in_blocks_of_256 = replace(
+    in_blocks, attend=lambda s, v: _online(s, v, rescale_output=False, update_maximum=True, block_size=256)
 )
 stale_maximum = replace(in_blocks, attend=lambda s, v: _online(s, v, rescale_output=True, update_maximum=False))
 epsilon_in_the_normaliser = replace(correct, attend=_regularised)
