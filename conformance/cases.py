@@ -24,15 +24,16 @@ _T = TypeVar("_T")
 SHORT = (1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17)
 _MEDIUM = (31, 32, 33, 53)
 _LONG = (63, 64, 65, 97, 127, 128, 129)
-# Several blocks of 128, 256 and 512, of which only a later one may be wrong. The room beside them is smaller than that
+# Several blocks of 128 and 256, of which only a later one may be wrong. The room beside them is smaller than that
 # beside others, by this factor.
 OF_BLOCKS = (257, 515, 1025)
 OF_BLOCKS_ROOM = 4
 LENGTHS = SHORT * 3 + _MEDIUM * 2 + _LONG + OF_BLOCKS
 # Of a dimension that is to be long, where most are short.
 LONG_LENGTHS = SHORT + _MEDIUM * 2 + _LONG * 2 + OF_BLOCKS * 2
+_ROW_LENGTHS = LENGTHS + OF_BLOCKS * 2
 # With an empty sequence now and then: no keys leave every row fully masked, no queries leave nothing.
-_QUERIES = (*LENGTHS, 0)
+_QUERIES = (*LENGTHS, *OF_BLOCKS, 0)
 _KEYS = (*LENGTHS, 0, 0, 0, 0)
 HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
 # Scores and probabilities of one case: keeps the reference and its bound to some milliseconds.
@@ -101,8 +102,11 @@ def _default(of: Field[Any]) -> Any:
 
 @cache
 def choice(options: Sequence[_T]) -> st.SearchStrategy[_T]:
-    """One of the options, the first being the simplest; Hypothesis examines them all whenever it is given some."""
-    return st.sampled_from(options)
+    """One of the options, the first being the simplest; Hypothesis examines them all whenever it is given some.
+
+    A single option is drawn, too: a case is made smaller one draw at a time, and beside another size there may be more.
+    """
+    return st.sampled_from(options if len(options) > 1 else (*options, *options))
 
 
 @cache
@@ -128,7 +132,7 @@ def row_cases(draw: st.DrawFn, *, empty_rows: bool = True, small: bool = False) 
     """
     rank = draw(choice((1, 2, 2, 2, 3, 3, 4)))
     axis = draw(choice(tuple(range(rank - 1, -1, -1))))
-    length = draw(choice((SHORT if small else LENGTHS) + ((0,) if empty_rows else ())))
+    length = draw(choice((SHORT if small else _ROW_LENGTHS) + ((0,) if empty_rows else ())))
     outer: list[int] = []
     for _ in range(rank - 1):
         room = (_SMALL if small else _ROW_ELEMENT_LIMIT) // max(1, length * prod(outer))
@@ -159,7 +163,9 @@ def attention_cases(draw: st.DrawFn, *, small: bool = False) -> AttentionCase:
     of_blocks = limit // OF_BLOCKS_ROOM // max(1, keys)
     room = of_blocks if keys in OF_BLOCKS else limit // max(1, keys)
     lengths = fitting(SHORT if small else _QUERIES, room, of_blocks)
-    queries = keys if keys in lengths and draw(choice((False, False, True))) else draw(choice(lengths))
+    # Drawn whatever the keys are: fewer of them are not tried where that takes other choices than more do.
+    square = draw(choice((False, False, True)))
+    queries = keys if square and keys in lengths else draw(choice(lengths))
     room = limit // max(1, queries * keys)
     kv_heads, group = draw(choice(_heads(room)))
     batch = draw(choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))

@@ -26,7 +26,7 @@ from .sources import Function, Source
 from .values import AnyArray
 
 # The blocks that kernels work in; a sum over a last block that is not full is what they forget.
-BLOCKS = (8, 16, 32, 64, 128, 256, 512)
+BLOCKS = (8, 16, 32, 64, 128, 256)
 
 Part = Literal["forward", "backward"]
 

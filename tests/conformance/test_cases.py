@@ -11,6 +11,7 @@ from lemmata.conformance.cases import AttentionCase, RowCase, attention_cases, c
 from lemmata.conformance.layouts import DRAWN, constant_along_first_axis
 from lemmata.conformance.problems import DTYPES, AnyArray, array, laid_out, tensor
 from lemmata.conformance.rowwise import LOGSUMEXP, SOFTMAX
+from lemmata.conformance.runner import DEFAULT_EXAMPLES
 from lemmata.conformance.values import COTANGENTS, REGIMES, Regime, representable
 
 SHAPES = [(), (0,), (5,), (3, 4), (2, 3, 4, 5), (1, 2, 0, 3)]
@@ -160,7 +161,9 @@ def drawn() -> list[AttentionCase]:
     """Cases as a run draws them."""
     cases: list[AttentionCase] = []
 
-    @hypothesis.settings(max_examples=1500, database=None, deadline=None, phases=(hypothesis.Phase.generate,))
+    @hypothesis.settings(
+        max_examples=DEFAULT_EXAMPLES, database=None, deadline=None, phases=(hypothesis.Phase.generate,)
+    )
     @hypothesis.seed(0)
     @given(attention_cases())
     def collect(case: AttentionCase) -> None:

@@ -13,7 +13,7 @@ from lemmata.conformance.laws_of_nan import nan_laws
 from lemmata.conformance.operations import OPERATIONS, find_operation
 from lemmata.conformance.profiles import default_profiles
 from lemmata.conformance.runner import conform
-from lemmata.tests.conformance.targets.attention_kernels import eager
+from lemmata.tests.conformance.targets.attention_kernels import correct, eager
 
 TARGETS = "lemmata.tests.conformance.targets"
 # Per operation and check, a target that the check alone must not pass.
@@ -186,6 +186,18 @@ def test_nan_of_an_overflow_is_not_the_one_that_was_planted() -> None:
     law = next(check for check in nan_laws() if check.name == "NaN reaches nothing else")
     case = AttentionCase(batch=2, head_dim=4, value_dim=4, values=("offset", "huge", "integers"), seed=137296)
     judge = Judge(ATTENTION, InProcess(eager), "float16", "cpu", default_profiles("float16", "cpu"))
+    (judged,) = judge.judge(case, [law], 0).judged
+    assert judged.finding is not None
+    assert judged.finding.failure is None
+
+
+def test_causality_is_compared_in_the_same_layout() -> None:
+    """Keys that all batch entries share, in stride 0: one matrix product, which rounds otherwise than one an entry."""
+    law = next(check for check in ATTENTION.laws if check.name == "causal")
+    layouts = ("contiguous", "expanded", "contiguous")
+    sizes = {"batch": 2, "kv_heads": 2, "queries": 5, "keys": 3, "head_dim": 32, "value_dim": 32}
+    case = AttentionCase(**sizes, causal=True, values=("integers", "normal", "integers"), layouts=layouts)
+    judge = Judge(ATTENTION, InProcess(correct), "float32", "cpu", default_profiles("float32", "cpu"))
     (judged,) = judge.judge(case, [law], 0).judged
     assert judged.finding is not None
     assert judged.finding.failure is None
