@@ -1,5 +1,7 @@
 """Every check has a fault that it catches by itself."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from lemmata.conformance.attention import ATTENTION
@@ -195,8 +197,8 @@ def test_causality_is_compared_in_the_same_layout() -> None:
     """Keys that all batch entries share, in stride 0: one matrix product, which rounds otherwise than one an entry."""
     law = next(check for check in ATTENTION.laws if check.name == "causal")
     layouts = ("contiguous", "expanded", "contiguous")
-    sizes = {"batch": 2, "kv_heads": 2, "queries": 5, "keys": 3, "head_dim": 32, "value_dim": 32}
-    case = AttentionCase(**sizes, causal=True, values=("integers", "normal", "integers"), layouts=layouts)
+    sizes = AttentionCase(batch=2, kv_heads=2, queries=5, keys=3, head_dim=32, value_dim=32)
+    case = replace(sizes, causal=True, values=("integers", "normal", "integers"), layouts=layouts)
     judge = Judge(ATTENTION, InProcess(correct), "float32", "cpu", default_profiles("float32", "cpu"))
     (judged,) = judge.judge(case, [law], 0).judged
     assert judged.finding is not None
