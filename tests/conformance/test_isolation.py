@@ -110,7 +110,7 @@ subprocess.Popen = refused
 reading, opened = os.pipe()
 os.set_blocking(reading, False)
 shared_zygote().fork()
-verdict = conform("softmax", "torch:softmax", dtypes=["float32"], examples=5)
+verdict = conform("softmax", "torch:softmax", dtypes=["float32"], examples=12)
 print(verdict.conforms, verdict.acceptance["float32"].accepted)
 verdict = conform("softmax", "writing:softmax", dtypes=["float32"], examples=1)
 print(verdict.conforms)
@@ -151,7 +151,7 @@ def test_a_program_that_has_just_begun_forks_the_zygote_and_one_with_threads_doe
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     # What a target writes reaches its connection alone, and nothing that the program has open.
-    assert done.stdout.splitlines() == ["True 5", "False", "nothing was written", "another interpreter is started"]
+    assert done.stdout.splitlines() == ["True 12", "False", "nothing was written", "another interpreter is started"]
 
 
 class OthersEnd:

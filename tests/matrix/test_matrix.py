@@ -24,7 +24,7 @@ from lemmata.tests.matrix.rows import Row, Why
 from lemmata.tests.matrix.run import run_rows, write_page
 
 _TARGETS = "lemmata.tests.matrix.fake_targets"
-_CASES = 5
+_CASES = 12
 # Of a process that is to end by itself, on a busy machine.
 _LIMIT = 300.0
 
