@@ -168,7 +168,8 @@ def _room(work: tuple[str, ...], name: str, sizes: Mapping[str, int], limit: int
 
 
 def _positions(work: Collection[str], sizes: Mapping[str, int]) -> int:
-    return max(1, prod(sizes.get(dim, 1) for dim in work))
+    """How many positions there are; an empty dimension leaves no more room to the others than one of size 1."""
+    return prod(max(1, sizes.get(dim, 1)) for dim in work)
 
 
 def _batch(draw: st.DrawFn, form: Form, sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -82,6 +82,12 @@ def test_a_sequence_with_itself_is_long_where_there_are_few_heads() -> None:
     assert max(case.sizes["n"] ** 2 * case.sizes["g"] * case.sizes["r"] for case in blocks) <= 1 << 17
 
 
+def test_an_empty_dimension_leaves_no_more_room_to_the_others() -> None:
+    empty = [case for case in drawn("linear") if 0 in case.sizes.values()]
+    assert len(empty) > 50
+    assert max(prod(max(1, size) for size in case.sizes.values()) for case in empty) <= 1 << 15
+
+
 def test_only_what_is_defined_without_elements_is_empty(attention: list[GenericCase]) -> None:
     assert 0 in {case.sizes["n"] for case in attention}
     assert 0 not in {case.sizes["m"] for case in attention}
