@@ -161,8 +161,8 @@ def attention_cases(draw: st.DrawFn, *, small: bool = False) -> AttentionCase:
     limit = _SMALL if small else _SCORE_LIMIT
     keys = draw(choice(SHORT if small else _KEYS))
     of_blocks = limit // OF_BLOCKS_ROOM // max(1, keys)
-    room = of_blocks if keys in OF_BLOCKS else limit // max(1, keys)
-    lengths = fitting(SHORT if small else _QUERIES, room, of_blocks)
+    longest = of_blocks if keys in OF_BLOCKS else limit // max(1, keys)
+    lengths = fitting(SHORT if small else _QUERIES, longest, of_blocks)
     # Drawn whatever the keys are: fewer of them are not tried where that takes other choices than more do.
     square = draw(choice((False, False, True)))
     queries = keys if square and keys in lengths else draw(choice(lengths))

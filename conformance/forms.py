@@ -218,7 +218,7 @@ def _work(op: Operation) -> Iterator[tuple[Dim, ...]]:
 
 
 def _nested(expr: Expr) -> Iterator[tuple[Dim, ...]]:
-    """The dimensions of sums and maxima in one another, innermost ones included."""
+    """The dimensions of the sums and maxima around each part of an expression, its own among them."""
     own = (expr.index.dim,) if isinstance(expr, Sum | Max) else ()
     yield own
     for part in children(expr):
