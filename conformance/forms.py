@@ -145,7 +145,12 @@ class Form:
 
     def positions(self, sizes: Mapping[str, int]) -> int:
         """How many positions the largest definition runs over."""
-        return max((prod(sizes[dim] for dim in dims) for dims in self.work), default=1)
+        return max((positions(dims, sizes) for dims in self.work), default=1)
+
+
+def positions(dims: Collection[str], sizes: Mapping[str, int]) -> int:
+    """How many positions there are along dimensions; one that is empty, or has no size yet, makes them no fewer."""
+    return prod(max(1, sizes.get(dim, 1)) for dim in dims)
 
 
 def form_of(op: Operation) -> Form:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import prod
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from .cases import HEAD_DIMS, LONG_LENGTHS, OF_BLOCKS, OF_BLOCKS_ROOM, SEEDS, SHORT, choice, fitting, layout
-from .forms import UNPAIRED, Argument, Form
+from .forms import UNPAIRED, Argument, Form, positions
 from .values import BOOLEANS, COTANGENTS, POSITIONS, REGIMES
 
 _T = TypeVar("_T")
@@ -163,13 +163,8 @@ def _sizes(draw: st.DrawFn, form: Form) -> dict[str, int]:
 
 def _room(work: tuple[str, ...], name: str, sizes: Mapping[str, int], limit: int) -> int:
     """The largest size of a dimension beside those that have one."""
-    once, all_of_them = _positions(set(work), sizes), _positions(work, sizes)
+    once, all_of_them = positions(set(work), sizes), positions(work, sizes)
     return max(1, min(limit // once, int((_PAIRS_LIMIT / all_of_them) ** (1 / work.count(name)))))
-
-
-def _positions(work: Collection[str], sizes: Mapping[str, int]) -> int:
-    """How many positions there are; an empty dimension leaves no more room to the others than one of size 1."""
-    return prod(max(1, sizes.get(dim, 1)) for dim in work)
 
 
 def _batch(draw: st.DrawFn, form: Form, sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -177,8 +172,8 @@ def _batch(draw: st.DrawFn, form: Form, sizes: Mapping[str, int]) -> tuple[int, 
     for _ in range(draw(choice((0, 1, 1, 1, 2)))):
         members = max(1, prod(batch))
         room = min(
-            _WORK_LIMIT // (members * max((_positions(set(work), sizes) for work in form.work), default=1)),
-            _PAIRS_LIMIT // (members * max(1, form.positions(sizes))),
+            _WORK_LIMIT // (members * max((positions(set(work), sizes) for work in form.work), default=1)),
+            _PAIRS_LIMIT // (members * form.positions(sizes)),
         )
         batch.append(draw(choice((*(size for size in _BATCH_SIZES if size <= max(1, room)), *_EMPTY))))
     return tuple(batch)

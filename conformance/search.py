@@ -26,6 +26,8 @@ _REFUSED_FROM_THE_START = 300
 _DRAWS_PER_CASE = 20
 # A search begins with the simplest case; one that only had a few cases left would draw nothing else.
 _LEAST_DRAWN = 40
+# Cases drawn beyond those asked for, for the checks that decide and that none of those was for.
+_FURTHER = 100
 # Each further search starts from another seed, far from those that users choose.
 _SEED_STEP = 1_000_003
 # What a target may cost in one dtype before the search gives up on it: the end of a process costs another start, and a
@@ -101,7 +103,7 @@ class Search:
         self._focus: Check | None = None
         self._calls_in_focus = 0
         self._found: tuple[Any, Judged] | None = None
-        self._limit = self._examples = 0
+        self._limit = self._examples = self._further = 0
         self._until: float | None = None
         self._report: Callable[[int], None] | None = None
 
@@ -116,7 +118,8 @@ class Search:
     ) -> None:
         """Tries cases until the target has accepted `examples` of them, or has refused too many.
 
-        A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set.
+        A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set. Where a
+        check decides and none of these cases was for it, some more are drawn for it alone.
 
         Args:
             until: seconds of the whole run after which no further case is drawn.
@@ -124,14 +127,15 @@ class Search:
         self._report, self._until = report, until
         self._examples, self._limit = examples, _DRAWS_PER_CASE * examples
         attempt = 0
-        while self._active and self.done < examples and not self._gives_up():
-            drawn = self.drawn
-            self._search(max(_LEAST_DRAWN, examples - self.done), seed + attempt * _SEED_STEP)
+        while self._wanted and not self._gives_up():
+            drawn = self.drawn + self._further
+            left = examples - self.done or _FURTHER - self._further
+            self._search(max(_LEAST_DRAWN, left), seed + attempt * _SEED_STEP)
             if self._focus is not None:
                 self._settle()
                 if fail_fast and any(t.failure is not None and t.check.decides for t in self.tallies.values()):
                     break
-            elif self.drawn == drawn:
+            elif self.drawn + self._further == drawn:
                 break  # the strategy has no more cases
             attempt += 1
 
@@ -153,8 +157,17 @@ class Search:
                     self._climb(judged)
 
     @property
+    def _wanted(self) -> list[Check]:
+        """The checks that the next case is drawn for."""
+        if self.done < self._examples:
+            return self._active
+        if self._further >= _FURTHER:
+            return []
+        return [check for check in self._active if check.decides and not self.tallies[check.name].cases]
+
+    @property
     def drawn(self) -> int:
-        """Cases drawn so far, accepted or refused."""
+        """Cases drawn so far for all checks, accepted or refused."""
         return self.done + self.refused
 
     @property
@@ -207,14 +220,17 @@ class Search:
                 self._found = (case, judgement.judged[0])
                 _fail()
             return
-        if self._gives_up() or self.done >= self._examples:
+        wanted, further = self._wanted, self.done >= self._examples
+        if not wanted or self._gives_up():
             raise _Enough
-        judgement = self._judged(case, self._active)
-        if judgement.refusal is not None:
+        judgement = self._judged(case, wanted)
+        if further:
+            self._further += 1
+        elif judgement.refusal is not None:
             self.refused += 1
             self.first_refusal = self.first_refusal or judgement.refusal
-            return
-        self.done += 1
+        else:
+            self.done += 1
         for judged in judgement.judged:
             if judged.finding is None:
                 continue
@@ -224,7 +240,7 @@ class Search:
                 self._focus, self._found, self._calls_in_focus = tally.check, (case, judged), 0
                 _fail()
             self._climb(judged)
-        if self._report is not None:
+        if self._report is not None and not further and judgement.refusal is None:
             self._report(self.done)
         self.out_of_time = self._until is not None and self._journal.spent > self._until
 

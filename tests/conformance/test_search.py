@@ -131,6 +131,32 @@ def test_a_profile_that_was_asked_for_is_the_loosest_allowed() -> None:
     assert verdict.profiles["bfloat16"].met is None
 
 
+def test_a_check_that_no_case_was_for_gets_one_of_its_own() -> None:
+    """Whatever the first case is, it is not for every check: fully masked rows, for one, are in one case of eight."""
+    for seed in range(3):
+        search = searched("attention", "attention_kernels:eager", examples=1, seed=seed)
+        assert search.done == 1
+        assert all(tally.cases for tally in search.tallies.values() if tally.check.decides)
+        assert search.tallies["forward"].cases == 1
+
+
+def test_a_fault_shows_in_a_case_of_its_own() -> None:
+    """What fails there is made small, and held against the other checks, as everywhere."""
+    search = searched("attention", "attention_faults:causal_one_key_ahead", examples=1, seed=1)
+    assert search.done == 1
+    for check in ("causal", "forward"):
+        found = smallest(search, check)
+        assert isinstance(found, AttentionCase)
+        assert found.causal
+        assert (found.queries, found.keys) == (1, 2)
+
+
+def test_cases_of_its_own_are_bounded() -> None:
+    search = searched("softmax", "law_breakers:refuses_gradients", examples=5)
+    assert search.tallies["gradient"].cases == 0
+    assert search.done == 5
+
+
 def test_progress_counts_accepted_cases() -> None:
     seen: list[tuple[str, int, int]] = []
     report: Callable[[str, int, int], None] = lambda *now: seen.append(now)  # noqa: E731 - the type is what is tested
