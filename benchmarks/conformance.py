@@ -11,6 +11,7 @@ draw as many cases, of which nothing is done, is a part of it.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -29,11 +30,10 @@ from ..conformance.contracts import Operation
 from ..conformance.operations import find_operation
 from ..conformance.parts import split
 from ..conformance.problems import DTYPES
-from ..conformance.runner import conform
+from ..conformance.runner import DEFAULT_EXAMPLES, conform
 from ..conformance.targets import load_target
 
 SUBJECTS = {"softmax": "torch:softmax", "attention": "torch.nn.functional:scaled_dot_product_attention"}
-_EXAMPLES = 1000
 
 
 class _Clock:
@@ -80,6 +80,7 @@ def judge(name: str, dtypes: Sequence[str], examples: int) -> dict[str, float]:
     """When a run of some dtypes started and ended, and its processor time."""
     contract, target = small(find_operation(name)), SUBJECTS[name]
     conform(contract, target, dtypes=dtypes, examples=10)  # the zygote is there from now on
+    gc.freeze()  # as the command line does
     start, begun = time.time(), time.process_time()
     verdict = conform(contract, target, dtypes=dtypes, examples=examples)
     assert all(taken.accepted == examples for taken in verdict.acceptance.values())
@@ -120,7 +121,7 @@ def drawing(name: str, examples: int) -> float:
 def main() -> int:
     """Measures every subject."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=_EXAMPLES)
+    parser.add_argument("--examples", type=int, default=DEFAULT_EXAMPLES)
     parser.add_argument("--judge", nargs="+", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     torch.set_num_threads(1)

@@ -188,6 +188,11 @@ class Trial:
         self._others.append(run)
         return run
 
+    def first_call(self, problem: Problem) -> Run | None:
+        """Another call, before which the target has made none; None where that cannot be had."""
+        self._heard()
+        return self.call(problem) if self.executor.forget() else None
+
     @property
     def endings(self) -> tuple[str, ...]:
         """In what way calls so far have ended the process of the target, one entry for each process."""

@@ -8,6 +8,7 @@ with the one that has started it.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -39,6 +40,7 @@ def main() -> None:
     if request["device"].startswith("cpu"):
         shared_zygote().fork()  # before there is a second thread, or anything computed that a target could read
     torch.set_num_threads(asked["threads"])
+    gc.freeze()  # what has been imported stays
     threading.Thread(target=_end_with, args=[connection], daemon=True).start()
     journal = None if kept is None else Journal.shared(Path(kept["path"]), kept["descriptor"])
     _say(connection, _answer(connection, request, journal))

@@ -27,7 +27,7 @@ _DRAWS_PER_CASE = 20
 # A search begins with the simplest case; one that only had a few cases left would draw nothing else.
 _LEAST_DRAWN = 40
 # Cases drawn beyond those asked for, for the checks that decide and that none of those was for.
-_FURTHER = 100
+_FURTHER = 300
 # Each further search starts from another seed, far from those that users choose.
 _SEED_STEP = 1_000_003
 # What a target may cost in one dtype before the search gives up on it: the end of a process costs another start, and a
@@ -118,8 +118,8 @@ class Search:
     ) -> None:
         """Tries cases until the target has accepted `examples` of them, or has refused too many.
 
-        A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set. Where a
-        check decides and none of these cases was for it, some more are drawn for it alone.
+        A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set. If none
+        that decides has failed, more cases are drawn for those that none of the cases was for.
 
         Args:
             until: seconds of the whole run after which no further case is drawn.
@@ -133,7 +133,7 @@ class Search:
             self._search(max(_LEAST_DRAWN, left), seed + attempt * _SEED_STEP)
             if self._focus is not None:
                 self._settle()
-                if fail_fast and any(t.failure is not None and t.check.decides for t in self.tallies.values()):
+                if fail_fast and self._fails:
                     break
             elif self.drawn + self._further == drawn:
                 break  # the strategy has no more cases
@@ -161,9 +161,14 @@ class Search:
         """The checks that the next case is drawn for."""
         if self.done < self._examples:
             return self._active
-        if self._further >= _FURTHER:
+        if self._further >= _FURTHER or self._fails:
             return []
         return [check for check in self._active if check.decides and not self.tallies[check.name].cases]
+
+    @property
+    def _fails(self) -> bool:
+        """Whether a check that decides has failed."""
+        return any(tally.failure is not None and tally.check.decides for tally in self.tallies.values())
 
     @property
     def drawn(self) -> int:

@@ -44,6 +44,9 @@ class Executor(Protocol):
     def submit(self, problem: Problem, dtype: str, device: str, modes: Sequence[Mode]) -> Pending:
         """Asks for one call a mode. The answer of one request is taken before the next one is made."""
 
+    def forget(self) -> bool:
+        """Sees to it that the target of the next call has made none before; False if that cannot be done."""
+
 
 @dataclass(frozen=True)
 class InProcess:
@@ -60,6 +63,10 @@ class InProcess:
             return execute(self.target, problem, dtype, device, mode, self.around)
 
         return lambda: tuple(in_turn(modes, call))
+
+    def forget(self) -> bool:
+        """What the target keeps is kept in this process."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,12 @@ class InWorker:
         if self._process is not None:
             self._process.close()
             self._process = None
+
+    def forget(self) -> bool:
+        """The next call is made in a new worker."""
+        self.close()
+        self._owed = 0
+        return True
 
     def submit(self, problem: Problem, dtype: str, device: str, modes: Sequence[Mode]) -> Pending:
         """Asks for one call a mode; a call that ends the worker is a run that says so."""

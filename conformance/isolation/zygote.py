@@ -8,6 +8,7 @@ Each request carries two descriptors, the worker's end of the connection and whe
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -56,6 +57,7 @@ def serve(control: socket.socket, threads: int) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     torch.set_num_threads(threads)  # as every worker does, so that it is part of the picture
     around = Surroundings()  # once: what it looks at has to be imported
+    gc.freeze()  # what has been imported stays: no worker looks through it for garbage, or copies its pages for that
     children: set[int] = set()
     control.sendall(b'{"ready": true}\n')
     while True:

@@ -115,6 +115,17 @@ def test_a_check_catches_its_fault_by_itself(operation: str, check: str, target:
     assert verdict.conforms == (severities[check] == "warning")
 
 
+@pytest.mark.usefixtures("_found_is_enough")
+@pytest.mark.parametrize("isolate", [True, False])
+def test_a_fault_that_does_not_see_a_factor_is_not_taken_for_a_memory(isolate: bool) -> None:
+    """Normalised without epsilon, half of the numbers give the same, in a process that remembers nothing, too."""
+    target = f"{TARGETS}.norm_faults:eps_dropped"
+    verdict = conform(
+        "layer_norm", target, dtypes=["float32"], examples=EXAMPLES, only=["keeps no results"], isolate=isolate
+    )
+    assert verdict.checks[0].status == ("passed" if isolate else "failed")
+
+
 def test_a_check_that_only_warns_names_the_convention() -> None:
     target = f"{TARGETS}.attention_kernels:correct"
     verdict = conform("attention", target, dtypes=["float32"], examples=EXAMPLES, only=["masked NaN does not leak"])

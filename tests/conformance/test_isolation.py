@@ -163,6 +163,10 @@ class OthersEnd:
             return InProcess(softmax).submit(problem, dtype, device, modes)
         return lambda: (Run(failure="ended", broken="ended"),)
 
+    def forget(self) -> bool:
+        """There is nothing to forget."""
+        return True
+
 
 def laws_of_softmax(*names: str) -> tuple[Check, ...]:
     """Some checks of softmax, by name."""
@@ -179,6 +183,9 @@ def test_the_end_of_a_case_counts_once_however_many_calls_were_asked_for() -> No
     class Ends:
         def submit(self, problem: Problem, dtype: str, device: str, modes: Sequence[Mode]) -> Pending:
             return lambda: (Run(failure="ended", broken="silent"),) * len(modes)
+
+        def forget(self) -> bool:
+            return True
 
     checks = laws_of_softmax("forward", "deterministic", "output fully written")
     judge = Judge(find_operation("softmax"), Ends(), "float32", "cpu", default_profiles("float32", "cpu"))

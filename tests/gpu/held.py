@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from lemmata.conformance.cases import OF_BLOCKS, AttentionCase, RowCase
+from lemmata.conformance.contracts import Operation
+from lemmata.conformance.operations import find_operation
+
 # Operation, target, and cases in each dtype: fewer where a case is dear.
 EAGER = (
     ("softmax", "softmax:softmax", 8),
@@ -65,3 +72,16 @@ TRITON = (
     ("adam", "optimizer:triton_adam", 4),
     ("adamw", "optimizer:triton_adamw", 4),
 )
+
+
+def interpretable(name: str) -> Operation:
+    """The contract without sequences of several hundred: the interpreter takes many seconds for one of them."""
+    operation = find_operation(name)
+    return replace(operation, cases=lambda: operation.cases().filter(lambda case: longest(case) < OF_BLOCKS[0]))
+
+
+def longest(case: Any) -> int:
+    """The largest size of a dimension of a case."""
+    if isinstance(case, AttentionCase):
+        return max(case.queries, case.keys)
+    return max(case.shape if isinstance(case, RowCase) else case.sizes.values(), default=0)

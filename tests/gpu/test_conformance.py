@@ -6,7 +6,7 @@ import pytest
 import torch
 from lemmata.conformance.runner import conform
 from lemmata.conformance.verdict import Verdict
-from lemmata.tests.gpu.held import EAGER, TRITON
+from lemmata.tests.gpu.held import EAGER, TRITON, interpretable
 
 # What an eager implementation rounds in between is all that a run of a whole block tells in half precision: with so few
 # cases the laws have none with a finite bound.
@@ -39,7 +39,8 @@ def test_a_kernel_conforms_in_the_interpreter(operation: str, target: str, examp
     if torch.cuda.is_available():
         pytest.skip("NOT RUN: kernels are compiled in this process")
     dtypes = ["float32", "float16"]
-    verdict = conform(operation, f"lemmata.gpu.{target}", dtypes=dtypes, examples=examples, isolate=False)
+    contract = interpretable(operation)
+    verdict = conform(contract, f"lemmata.gpu.{target}", dtypes=dtypes, examples=examples, isolate=False)
     found_nothing(verdict, examples)
 
 

@@ -7,6 +7,7 @@ import torch
 from lemmata.conformance.runner import conform
 from lemmata.gpu.embedding import triton_embedding
 from lemmata.gpu.kernels import EAGER, TRITON, kernels_for
+from lemmata.tests.gpu.held import interpretable
 from lemmata.tests.gpu.test_conformance import found_nothing
 
 
@@ -16,7 +17,7 @@ def test_a_composition_of_kernels_conforms_in_the_interpreter(name: str) -> None
     if torch.cuda.is_available():
         pytest.skip("NOT RUN: kernels are compiled in this process")
     target = f"lemmata.tests.gpu.interpreted:{name}"
-    found_nothing(conform(name, target, dtypes=["float32"], examples=2, isolate=False), 2)
+    found_nothing(conform(interpretable(name), target, dtypes=["float32"], examples=2, isolate=False), 2)
 
 
 def test_the_cpu_gets_pytorch_operations() -> None:

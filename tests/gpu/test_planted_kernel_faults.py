@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from lemmata.conformance.operations import find_operation
 from lemmata.conformance.runner import DEFAULT_EXAMPLES, conform
+from lemmata.tests.gpu.held import interpretable
 
 GPU = Path(__file__).parents[2] / "gpu"
 _TARGET = """\
@@ -100,7 +100,7 @@ def test_a_fault_in_a_kernel_is_caught(fault: Planted, tmp_path: Path) -> None:
     place.write_text(source.replace(fault.old, fault.new), encoding="utf-8")
     named = fault._asdict() | {"place": str(place)}
     target.write_text(_TARGET.format(**named), encoding="utf-8")
-    operation = find_operation(fault.operation)
+    operation = interpretable(fault.operation)
     verdict = conform(
         replace(operation, large=operation.large[-1:]),
         f"{target}:target",
