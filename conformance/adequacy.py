@@ -36,10 +36,8 @@ from .targets import UsageError
 
 # Cases for every mutant: nearly all die on the first few.
 CASES = 40
-# Further cases for those that survive: a run has thousands, and catches what shows on one case in a hundred.
-MORE_CASES = 200
-# So many are drawn for each that is used: as many as a run has, of which those of all sizes are chosen.
-DRAWN = 5
+# Further cases for those that survive: all in all half of those of a run, which catches what shows on few of them.
+MORE_CASES = 1160
 # Fewer numbers than this tell few mutants apart, and are tried last.
 _FEW = 24
 
@@ -161,7 +159,8 @@ def adequacy(
         dtype: of the calls; float64 has the tightest bounds.
         only: names of checks; all that decide by default.
         seed: of the cases.
-        cases, more_cases: for every mutant, and for those that survive.
+        cases, more_cases: for every mutant, evenly chosen by size from all of them, and the others for those that
+            survive.
         progress: called with the dtype, the number of mutants done, and their total.
 
     Raises:
@@ -174,9 +173,9 @@ def adequacy(
     checks = _chosen(contract, only)
     profile = contract.profiles(dtype, "cpu")[-1]
     bench = _Bench(_remembering(contract), dtype, profile, checks)
-    drawn = bench.ready(drawn_cases(contract, DRAWN * (cases + more_cases), seed))
+    drawn = bench.ready(drawn_cases(contract, cases + more_cases, seed))
     first = _spread(drawn, cases)
-    further = _spread([ready for ready in drawn if ready not in first], more_cases)
+    further = [ready for ready in drawn if ready not in first]
     mutants = _mutants(first)
     if not mutants:
         raise UsageError(f"operation {operation!r} has no program of its own to plant faults in")

@@ -170,8 +170,8 @@ def _reuses_memory(trial: Trial, again: Run, profile: Profile) -> Finding | None
         return None  # wrong for its own numbers already: another check says so
     # The same result for other numbers: that may be right, as for softmax of a constant row.
     halved = _halved(trial.problem, trial)
-    expected = trial.operation.reference(halved).outputs
-    allowed = allowance(trial.operation, halved, profile, trial.dtype).outputs
+    expected = trial.operation.reference(halved.without_gradient()).outputs
+    allowed = allowance(trial.operation, halved.without_gradient(), profile, trial.dtype).outputs
     finding = merged(
         [
             compare(f"{shown(name)} for half of the numbers, in the same memory", x, expected[name], allowed[name])
@@ -184,9 +184,9 @@ def _reuses_memory(trial: Trial, again: Run, profile: Profile) -> Finding | None
 
 
 def _gives_first(outputs: Mapping[str, Array], trial: Trial, problem: Problem) -> bool:
-    """Whether the target gives these outputs before it has made any other call: wrong, but not kept from one."""
+    """Whether the target gives these outputs in a process without another call, too: wrong, but not kept from one."""
     run = trial.first_call(problem)
-    if run is None or not run.complete:
+    if run is None or not run.outputs:
         return False
     return not any(same_bits("", x, run.outputs[name]).failure for name, x in outputs.items())
 
@@ -194,7 +194,7 @@ def _gives_first(outputs: Mapping[str, Array], trial: Trial, problem: Problem) -
 def _halved(problem: Problem, trial: Trial) -> Problem:
     dtype = DTYPES[trial.dtype]
     real = {name: x for name, x in problem.arrays.items() if np.issubdtype(x.dtype, np.floating)}
-    return problem.with_arrays(**{name: representable(x / 2, dtype) for name, x in real.items()}).without_gradient()
+    return problem.with_arrays(**{name: representable(x / 2, dtype) for name, x in real.items()})
 
 
 def _own_memory(trial: Trial, profile: Profile) -> Finding | None:

@@ -189,7 +189,7 @@ class Trial:
         return run
 
     def first_call(self, problem: Problem) -> Run | None:
-        """Another call, before which the target has made none; None where that cannot be had."""
+        """Another call, the first of the run in its process; None where that cannot be had."""
         self._heard()
         return self.call(problem) if self.executor.forget() else None
 

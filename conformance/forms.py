@@ -144,7 +144,7 @@ class Form:
         )
 
     def positions(self, sizes: Mapping[str, int]) -> int:
-        """How many positions the largest definition runs over."""
+        """How many positions the largest definition runs over, an empty dimension counted as one of size 1."""
         return max((positions(dims, sizes) for dims in self.work), default=1)
 
 

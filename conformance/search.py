@@ -26,7 +26,7 @@ _REFUSED_FROM_THE_START = 300
 _DRAWS_PER_CASE = 20
 # A search begins with the simplest case; one that only had a few cases left would draw nothing else.
 _LEAST_DRAWN = 40
-# Cases drawn beyond those asked for, for the checks that decide and that none of those was for.
+# Cases drawn beyond those asked for, at most, for the checks that decide and that applied to none of those.
 _FURTHER = 300
 # Each further search starts from another seed, far from those that users choose.
 _SEED_STEP = 1_000_003
@@ -91,7 +91,7 @@ class Search:
         self.missed_by = 0.0
         """By how much the profile below the rung was missed: the largest share of its bound."""
         self.done = 0
-        """Cases that the target accepted."""
+        """Cases that the target accepted, of those that were asked for."""
         self.refused = 0
         self.first_refusal: str | None = None
         self.cost = 0
@@ -118,8 +118,8 @@ class Search:
     ) -> None:
         """Tries cases until the target has accepted `examples` of them, or has refused too many.
 
-        A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set. If none
-        that decides has failed, more cases are drawn for those that none of the cases was for.
+        A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set. Then,
+        unless a check that decides has failed, further cases are drawn until each of these checks has applied to one.
 
         Args:
             until: seconds of the whole run after which no further case is drawn.
@@ -127,7 +127,7 @@ class Search:
         self._report, self._until = report, until
         self._examples, self._limit = examples, _DRAWS_PER_CASE * examples
         attempt = 0
-        while self._wanted and not self._gives_up():
+        while self._goes_on and not self._gives_up():
             drawn = self.drawn + self._further
             left = examples - self.done or _FURTHER - self._further
             self._search(max(_LEAST_DRAWN, left), seed + attempt * _SEED_STEP)
@@ -157,13 +157,13 @@ class Search:
                     self._climb(judged)
 
     @property
-    def _wanted(self) -> list[Check]:
-        """The checks that the next case is drawn for."""
+    def _goes_on(self) -> bool:
+        """Whether there is anything that another case is drawn for."""
         if self.done < self._examples:
-            return self._active
+            return bool(self._active)
         if self._further >= _FURTHER or self._fails:
-            return []
-        return [check for check in self._active if check.decides and not self.tallies[check.name].cases]
+            return False
+        return any(check.decides and not self.tallies[check.name].cases for check in self._active)
 
     @property
     def _fails(self) -> bool:
@@ -172,7 +172,7 @@ class Search:
 
     @property
     def drawn(self) -> int:
-        """Cases drawn so far for all checks, accepted or refused."""
+        """Cases drawn so far, accepted or refused, further ones left out."""
         return self.done + self.refused
 
     @property
@@ -225,10 +225,10 @@ class Search:
                 self._found = (case, judgement.judged[0])
                 _fail()
             return
-        wanted, further = self._wanted, self.done >= self._examples
-        if not wanted or self._gives_up():
+        if not self._goes_on or self._gives_up():
             raise _Enough
-        judgement = self._judged(case, wanted)
+        further = self.done >= self._examples
+        judgement = self._judged(case, self._active)
         if further:
             self._further += 1
         elif judgement.refusal is not None:
@@ -247,7 +247,9 @@ class Search:
             self._climb(judged)
         if self._report is not None and not further and judgement.refusal is None:
             self._report(self.done)
-        self.out_of_time = self._until is not None and self._journal.spent > self._until
+        if self._until is not None and self._journal.spent > self._until:
+            # The cases that were asked for have been run where this was a further one.
+            self._further, self.out_of_time = _FURTHER, not further
 
     def _climb(self, judged: Judged) -> None:
         """Moves up to the profile that a case has met."""

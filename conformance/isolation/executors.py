@@ -45,7 +45,7 @@ class Executor(Protocol):
         """Asks for one call a mode. The answer of one request is taken before the next one is made."""
 
     def forget(self) -> bool:
-        """Sees to it that the target of the next call has made none before; False if that cannot be done."""
+        """Sees to it that the next call is the first of the run in its process; False if that cannot be done."""
 
 
 @dataclass(frozen=True)

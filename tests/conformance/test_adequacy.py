@@ -32,7 +32,7 @@ ENOUGH = 0.97
 
 
 def test_softmax_is_held_to_account() -> None:
-    found = adequacy("softmax", more_cases=60)
+    found = adequacy("softmax", more_cases=260)
     assert found.rate >= ENOUGH
     assert len(found.killed) > 150
     assert all(survivor.argument.reason for survivor in found.survivors)
@@ -61,7 +61,7 @@ def test_the_share_of_a_gap_is_the_largest_of_all_cases() -> None:
 
 
 def test_survivors_that_are_the_right_program_are_proved_to_be() -> None:
-    found = adequacy("layer_norm", cases=60, more_cases=60)
+    found = adequacy("layer_norm", cases=60, more_cases=240)
     assert found.rate >= ENOUGH
     (argument,) = {survivor.argument for survivor in found.survivors}
     assert argument.kind == "equivalent"

@@ -117,12 +117,11 @@ def test_a_check_catches_its_fault_by_itself(operation: str, check: str, target:
 
 @pytest.mark.usefixtures("_found_is_enough")
 @pytest.mark.parametrize("isolate", [True, False])
-def test_a_fault_that_does_not_see_a_factor_is_not_taken_for_a_memory(isolate: bool) -> None:
+@pytest.mark.parametrize("target", ["norm_faults:eps_dropped", "law_breakers:eps_dropped_in_training"])
+def test_a_fault_that_does_not_see_a_factor_is_not_taken_for_a_memory(target: str, isolate: bool) -> None:
     """Normalised without epsilon, half of the numbers give the same, in a process that remembers nothing, too."""
-    target = f"{TARGETS}.norm_faults:eps_dropped"
-    verdict = conform(
-        "layer_norm", target, dtypes=["float32"], examples=EXAMPLES, only=["keeps no results"], isolate=isolate
-    )
+    name, only = f"{TARGETS}.{target}", ["keeps no results"]
+    verdict = conform("layer_norm", name, dtypes=["float32"], examples=EXAMPLES, only=only, isolate=isolate)
     assert verdict.checks[0].status == ("passed" if isolate else "failed")
 
 

@@ -105,7 +105,7 @@ def test_a_script_fails_for_its_target_and_passes_for_a_correct_one(
     ("operation", "check", "target", "message"),
     [
         ("attention", "gradient", "attention_faults:key_gradient_without_scale", "AssertionError: gradient of key: "),
-        # In this process memory that is not written to may hold NaN of earlier calls, as it is meant to in the check.
+        # Not in this process: memory that earlier tests have freed may hold NaN, and the plain call then has it, too.
         ("softmax", "output fully written", "softmax_faults:output_tail_unwritten", "elements are left unwritten"),
     ],
 )

@@ -79,10 +79,10 @@ _INTERPRETED = 97
 def interpretable(name: str) -> Operation:
     """The contract without dimensions beyond a hundred or so, for which the interpreter takes seconds a case."""
     operation = find_operation(name)
-    return replace(operation, cases=lambda: operation.cases().filter(lambda case: longest(case) <= _INTERPRETED))
+    return replace(operation, cases=lambda: operation.cases().filter(lambda case: _longest(case) <= _INTERPRETED))
 
 
-def longest(case: Any) -> int:
+def _longest(case: Any) -> int:
     """The largest size of a dimension of a case."""
     if isinstance(case, AttentionCase):
         return max(case.queries, case.keys)

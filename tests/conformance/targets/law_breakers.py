@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from lemmata.tests.conformance.targets import attention_kernels, catalogue_kernels, softmax_kernels
+from lemmata.tests.conformance.targets import attention_kernels, catalogue_kernels, norm_faults, softmax_kernels
 from torch import Tensor
 
 
@@ -42,6 +42,14 @@ def refuses_masks(
     if attn_mask is not None:
         raise NotImplementedError("attn_mask is not supported")
     return attention_kernels.correct(query, key, value, None, dropout_p, is_causal, scale, enable_gqa)
+
+
+def eps_dropped_in_training(
+    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Layer normalisation that is right where nothing requires grad."""
+    layer_norm = norm_faults.eps_dropped if input.requires_grad else torch.nn.functional.layer_norm
+    return layer_norm(input, normalized_shape, weight, bias, eps)
 
 
 def refuses_gradients(input: Tensor, dim: int = -1) -> Tensor:
