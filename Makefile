@@ -51,13 +51,13 @@ types: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[torch,triton,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,triton,dev]'
 	mkdir -p $(VENV)/typing && ln -sfn $(CURDIR) $(VENV)/typing/lemmata
 	touch $(READY)
 
 $(MATRIX)/.ready: pyproject.toml constraints.txt constraints-matrix.txt
 	test -x $(MATRIX)/bin/python || $(PYTHON) -m venv $(MATRIX)
-	$(MATRIX)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check \
+	$(MATRIX)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -c constraints-matrix.txt -e '.[torch,triton,matrix]'
 	touch $(MATRIX)/.ready
 

@@ -67,7 +67,7 @@ def conform(
         device: where the tensors are put, in PyTorch's notation.
         dtypes: of `float64`, `float32`, `bfloat16`, `float16`; all of them by default, those that the target does not
             support being reported as not run.
-        examples: cases per dtype.
+        examples: cases per dtype; more are drawn, at most 300, if one of the checks that decide applied to none.
         seed: of the cases.
         only: names of checks; all of them by default.
         profile: the loosest precision profile allowed, by name; the loosest default of each dtype if not given.

@@ -7,8 +7,8 @@ from lemmata.tests.conformance.correct_targets import CORRECT_TARGETS
 from lemmata.tests.conformance.planted_faults import FAULTS, Fault
 
 # Cases per correct target and dtype; the long run for false alarms draws thousands.
-EXAMPLES = 12
-OF_BLOCKS = 6
+EXAMPLES = 8
+OF_BLOCKS = 4
 # A kernel that keeps what it once computed is right until a shape comes back.
 OF_TRIVIAL = 60
 TRIVIAL = "lemmata.tests.conformance.targets.trivial"
