@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--dtype", nargs="+", action="extend", metavar="T", help="float64 float32 bfloat16 float16; default all"
     )
-    sub.add_argument("--examples", type=int, metavar="N", help="cases per dtype; a few more if a check had none")
+    sub.add_argument("--examples", type=int, metavar="N", help="cases per dtype; up to 300 more if a check had none")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the cases; default 0")
     sub.add_argument("--only", nargs="+", action="extend", metavar="CHECK", help="names of checks; default all")
     sub.add_argument("--profile", metavar="P", help="the loosest precision profile allowed")
@@ -329,7 +329,7 @@ def _conform(arguments: argparse.Namespace) -> int:
     console = console_for(to_stderr="-" in outputs.values())
     journal = _journal(arguments)
     if arguments.own_process:
-        gc.freeze()  # what has been imported stays: looking through it for garbage is a twentieth of a run
+        gc.freeze()  # what has been imported stays, and is not looked through for garbage
     with reporting() as progress:
         verdict = conform(
             arguments.operation,

@@ -170,8 +170,9 @@ def _reuses_memory(trial: Trial, again: Run, profile: Profile) -> Finding | None
         return None  # wrong for its own numbers already: another check says so
     # The same result for other numbers: that may be right, as for softmax of a constant row.
     halved = _halved(trial.problem, trial)
-    expected = trial.operation.reference(halved.without_gradient()).outputs
-    allowed = allowance(trial.operation, halved.without_gradient(), profile, trial.dtype).outputs
+    forward = halved.without_gradient()
+    expected = trial.operation.reference(forward).outputs
+    allowed = allowance(trial.operation, forward, profile, trial.dtype).outputs
     finding = merged(
         [
             compare(f"{shown(name)} for half of the numbers, in the same memory", x, expected[name], allowed[name])

@@ -247,9 +247,11 @@ class Search:
             self._climb(judged)
         if self._report is not None and not further and judgement.refusal is None:
             self._report(self.done)
-        if self._until is not None and self._journal.spent > self._until:
-            # The cases that were asked for have been run where this was a further one.
-            self._further, self.out_of_time = _FURTHER, not further
+        late = self._until is not None and self._journal.spent > self._until
+        if late and further:
+            self._further = _FURTHER  # no run was cut short: the cases that were asked for have been run
+        elif late:
+            self.out_of_time = True
 
     def _climb(self, judged: Judged) -> None:
         """Moves up to the profile that a case has met."""

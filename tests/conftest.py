@@ -39,8 +39,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 def _found_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails or is warned of is hardly made smaller, and no check gets a case of its own: that takes most of the
-    time of a short run, and has tests of its own."""
+    """What fails or is warned of is hardly made smaller, and no further cases are drawn: that takes most of the time of
+    a short run, and has tests of its own."""
     monkeypatch.setattr("lemmata.conformance.search._SHRINK_CALLS", 5)
     monkeypatch.setattr("lemmata.conformance.search._SHRINK_CALLS_OF_A_WARNING", 5)
     monkeypatch.setattr("lemmata.conformance.search._FURTHER", 0)
