@@ -24,6 +24,7 @@ import numpy as np
 from .cases import case_code
 from .checks import FORWARD, GRADIENT, checks_of
 from .contracts import Check, Operation, Trial
+from .draws import drawing
 from .equivalence import Argument, argument_for
 from .isolation.executors import InProcess
 from .mutants import Mutant, mutants_of
@@ -337,13 +338,7 @@ def drawn_cases(operation: Operation, count: int, seed: int) -> list[Any]:
     found: list[Any] = []
 
     @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=(hypothesis.Phase.generate,),
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
+    @drawing(count, shrink=False)
     @hypothesis.given(operation.cases())
     def collect(case: Any) -> None:
         found.append(case)

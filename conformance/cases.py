@@ -163,9 +163,10 @@ def attention_cases(draw: st.DrawFn, *, small: bool = False) -> AttentionCase:
     of_blocks = limit // OF_BLOCKS_ROOM // max(1, keys)
     longest = of_blocks if keys in OF_BLOCKS else limit // max(1, keys)
     lengths = fitting(SHORT if small else _QUERIES, longest, of_blocks)
-    # Drawn whatever the keys are: fewer of them are not tried where that takes other choices than more do.
+    # Both are drawn, whatever comes of it: a smaller case is not found where it takes more choices.
     square = draw(choice((False, False, True)))
-    queries = keys if square and keys in lengths else draw(choice(lengths))
+    other = draw(choice(lengths))
+    queries = keys if square and keys in lengths else other
     room = limit // max(1, queries * keys)
     kv_heads, group = draw(choice(_heads(room)))
     batch = draw(choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))

@@ -13,6 +13,7 @@ from hypothesis.errors import Flaky
 from .cases import case_code
 from .compare import Finding
 from .contracts import Check, FailedTrial, Trial
+from .draws import drawing
 from .journal import Journal
 from .judging import Judge, Judged, Judgement
 
@@ -186,16 +187,7 @@ class Search:
 
     def _search(self, examples: int, seed: int) -> None:
         @hypothesis.seed(seed)
-        @hypothesis.settings(
-            max_examples=examples,
-            database=None,
-            deadline=None,
-            phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
-            suppress_health_check=list(hypothesis.HealthCheck),
-            report_multiple_bugs=False,
-            verbosity=hypothesis.Verbosity.quiet,
-            print_blob=False,
-        )
+        @drawing(examples, shrink=True)
         @hypothesis.given(self._judge.operation.cases())
         def example(case: Any) -> None:
             self._examine(case)
@@ -236,6 +228,8 @@ class Search:
             self.first_refusal = self.first_refusal or judgement.refusal
         else:
             self.done += 1
+            if self._report is not None:
+                self._report(self.done)
         for judged in judgement.judged:
             if judged.finding is None:
                 continue
@@ -245,8 +239,6 @@ class Search:
                 self._focus, self._found, self._calls_in_focus = tally.check, (case, judged), 0
                 _fail()
             self._climb(judged)
-        if self._report is not None and not further and judgement.refusal is None:
-            self._report(self.done)
         late = self._until is not None and self._journal.spent > self._until
         if late and further:
             self._further = _FURTHER  # no run was cut short: the cases that were asked for have been run

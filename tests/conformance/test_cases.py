@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lemmata.conformance.attention import ATTENTION, build
 from lemmata.conformance.cases import AttentionCase, RowCase, attention_cases, case_code, row_cases
+from lemmata.conformance.draws import drawing
 from lemmata.conformance.layouts import DRAWN, constant_along_first_axis
 from lemmata.conformance.problems import DTYPES, AnyArray, array, laid_out, tensor
 from lemmata.conformance.rowwise import LOGSUMEXP, SOFTMAX
@@ -161,9 +162,7 @@ def drawn() -> list[AttentionCase]:
     """Cases as a run draws them."""
     cases: list[AttentionCase] = []
 
-    @hypothesis.settings(
-        max_examples=DEFAULT_EXAMPLES, database=None, deadline=None, phases=(hypothesis.Phase.generate,)
-    )
+    @drawing(DEFAULT_EXAMPLES, shrink=False)
     @hypothesis.seed(0)
     @given(attention_cases())
     def collect(case: AttentionCase) -> None:

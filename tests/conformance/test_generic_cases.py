@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lemmata.conformance.cases import HEAD_DIMS, LONG_LENGTHS, case_code
+from lemmata.conformance.draws import drawing
 from lemmata.conformance.generic_cases import GenericCase
 from lemmata.conformance.layouts import DRAWN
 from lemmata.conformance.operations import find_operation
@@ -22,7 +23,7 @@ def drawn(name: str, count: int = 1500, seed: int = 0) -> list[GenericCase]:
     """Cases as a run draws them."""
     cases: list[GenericCase] = []
 
-    @hypothesis.settings(max_examples=count, database=None, deadline=None, phases=(hypothesis.Phase.generate,))
+    @drawing(count, shrink=False)
     @hypothesis.seed(seed)
     @given(find_operation(name).cases())
     def collect(case: GenericCase) -> None:

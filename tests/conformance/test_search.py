@@ -203,7 +203,7 @@ def test_no_further_case_is_drawn_once_time_is_up() -> None:
     contract = find_operation("attention")
     judge = Judge(contract, InProcess(sdpa), "float32", "cpu", default_profiles("float32", "cpu"))
     search = Search(judge, COMMON_CHECKS + contract.laws, Late())
-    search.run(1, 1, None, until=1.5)
+    search.run(1, 2, None, until=1.5)
     assert (search.done, search.out_of_time) == (1, False)
     assert search.tallies["forward"].cases == 2
     assert search.tallies["causal"].cases == 0

@@ -1,0 +1,77 @@
+"""Cases are drawn without regard to those before them, evenly, and what fails is made small."""
+
+from collections import Counter
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+from lemmata.conformance.cases import AttentionCase, attention_cases, choice
+from lemmata.conformance.draws import drawing
+
+COUNT = 300
+
+
+def drawn(cases: st.SearchStrategy[Any], settings: hypothesis.settings, seed: int = 0) -> list[Any]:
+    found: list[Any] = []
+
+    @hypothesis.seed(seed)
+    @settings
+    @hypothesis.given(cases)
+    def collect(case: Any) -> None:
+        found.append(case)
+
+    collect()
+    return found
+
+
+def calls(cases: list[AttentionCase]) -> int:
+    """How many of the cases have sizes and options of their own."""
+    return len({(c.batch, c.kv_heads, c.group, c.queries, c.keys, c.head_dim, c.value_dim, c.mask) for c in cases})
+
+
+def test_hardly_a_case_is_another_with_other_values() -> None:
+    settings = drawing(COUNT, shrink=False)
+    assert calls(drawn(attention_cases(), settings)) > 0.95 * COUNT
+    # Once this is no longer so, there is no need of draws of one's own.
+    assert calls(drawn(attention_cases(), hypothesis.settings(settings, backend="hypothesis"))) < 0.5 * COUNT
+
+
+def test_a_seed_gives_the_same_cases_and_another_seed_others() -> None:
+    one, again, other = (drawn(attention_cases(), drawing(20, shrink=False), seed) for seed in (1, 1, 2))
+    assert one == again
+    assert one[0] == other[0] == AttentionCase()  # the simplest
+    assert not set(one[1:]) & set(other[1:])
+
+
+def test_every_option_is_equally_likely() -> None:
+    count, options = 4_000, 8
+    found = Counter(drawn(choice(range(options)), drawing(count, shrink=False)))
+    assert set(found) == set(range(options))
+    expected = count / options
+    chi_squared = sum((found[k] - expected) ** 2 / expected for k in range(options))
+    assert (
+        chi_squared < 24.3
+    )  # exceeded by one sample of 1,000 with 7 degrees of freedom; the sample is always the same
+
+
+def test_integers_without_an_end_are_drawn_as_ever() -> None:
+    found = drawn(st.tuples(st.integers(), st.integers(min_value=5)), drawing(50, shrink=False))
+    assert len(set(found)) > 40
+    assert min(x for _, x in found) >= 5
+
+
+def test_a_case_that_fails_is_made_small() -> None:
+    seen: list[AttentionCase] = []
+
+    @hypothesis.seed(0)
+    @drawing(COUNT, shrink=True)
+    @hypothesis.given(attention_cases())
+    def wrong(case: AttentionCase) -> None:
+        if case.queries > 2 and case.causal:
+            seen.append(case)
+            raise ValueError("more than two queries")
+
+    with pytest.raises(ValueError, match="more than two queries"):
+        wrong()
+    assert seen[-1] == AttentionCase(queries=3, causal=True)
