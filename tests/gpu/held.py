@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from lemmata.conformance.cases import AttentionCase, RowCase
@@ -55,8 +56,8 @@ TRITON = (
     ("softmax", "softmax:triton_softmax", 4),
     ("log_softmax", "softmax:triton_log_softmax", 4),
     ("logsumexp", "softmax:triton_logsumexp", 4),
-    ("attention", "attention:triton_scaled_dot_product_attention", 4),
-    ("attention_with_lse", "attention:triton_scaled_dot_product_attention_with_lse", 4),
+    ("attention", "attention:triton_scaled_dot_product_attention", 3),
+    ("attention_with_lse", "attention:triton_scaled_dot_product_attention_with_lse", 3),
     ("softcapped_attention", "attention:triton_softcapped_attention", 2),
     ("rope", "positional:triton_rope", 4),
     ("embedding", "embedding:triton_embedding", 4),
@@ -72,18 +73,24 @@ TRITON = (
     ("adam", "optimizer:triton_adam", 4),
     ("adamw", "optimizer:triton_adamw", 4),
 )
-# Several blocks of 16 and 32, and one of 64 with a tail.
+# Several blocks of 16 and 32, and one of 64 with a tail; a layer, and layers between the first and the last.
 _INTERPRETED = 97
+_LAYERS = 3
 
 
 def interpretable(name: str) -> Operation:
-    """The contract without dimensions beyond a hundred or so, for which the interpreter takes seconds a case."""
+    """The contract without dimensions beyond a hundred or so, or many layers: that takes the interpreter minutes."""
     operation = find_operation(name)
-    return replace(operation, cases=lambda: operation.cases().filter(lambda case: _longest(case) <= _INTERPRETED))
+    return replace(operation, cases=lambda: operation.cases().filter(_is_short))
+
+
+def _is_short(case: Any) -> bool:
+    layers: int = getattr(case, "sizes", {}).get("L", 0)
+    return _longest(case) <= _INTERPRETED and layers <= _LAYERS
 
 
 def _longest(case: Any) -> int:
-    """The largest size of a dimension of a case."""
+    """The largest size of a dimension of a case; those of the batch are one."""
     if isinstance(case, AttentionCase):
         return max(case.queries, case.keys)
-    return max(case.shape if isinstance(case, RowCase) else case.sizes.values(), default=0)
+    return max(case.shape) if isinstance(case, RowCase) else max(prod(case.batch), *case.sizes.values())

@@ -35,7 +35,9 @@ def _torch() -> tuple[Row, ...]:
         row("scaled_dot_product_attention", "attention", f"{plain}:scaled_dot_product_attention"),
         row("scaled_dot_product_attention, MATH", "attention", f"{EXAMPLES}/sdpa_backends.py:math"),
         row("scaled_dot_product_attention, FLASH_ATTENTION", "attention", f"{EXAMPLES}/sdpa_backends.py:flash"),
-        row("flex_attention, not compiled", "attention", "flex_attention", values_only=True, note=_EMPTY),
+        row(
+            "flex_attention, not compiled", "attention", "flex_attention", values_only=True, note=_EMPTY, examples=DEAR
+        ),
         row(
             "multi_head_attention_forward",
             "multi_head_attention",
