@@ -11,6 +11,9 @@ import hypothesis
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
 _BACKEND = "lemmata"
+_SIMPLE_BACKEND = "lemmata-simple"
+# Of the choices of a simple case, so many take the simplest of their options.
+_SIMPLEST = 0.75
 
 
 class IndependentDraws(HypothesisProvider):
@@ -34,13 +37,40 @@ class IndependentDraws(HypothesisProvider):
         return self._random.randint(min_value, max_value)
 
 
-def drawing(count: int, *, shrink: bool) -> hypothesis.settings:
+class SimpleDraws(IndependentDraws):
+    """Cases that differ from the simplest in few ways: what fails there is nearly small already."""
+
+    def draw_boolean(self, p: float = 0.5) -> bool:
+        """Mostly false."""
+        return not self._simplest() and super().draw_boolean(p)
+
+    def draw_integer(
+        self,
+        min_value: int | None = None,
+        max_value: int | None = None,
+        *,
+        weights: dict[int, float] | None = None,
+        shrink_towards: int = 0,
+    ) -> int:
+        """Mostly the first of a range, which stands for the first of several options."""
+        if min_value is not None and min_value >= shrink_towards and self._simplest():
+            return min_value
+        return super().draw_integer(min_value, max_value, weights=weights, shrink_towards=shrink_towards)
+
+    def _simplest(self) -> bool:
+        assert self._random is not None
+        return self._random.random() < _SIMPLEST
+
+
+def drawing(count: int, *, shrink: bool, simple: bool = False) -> hypothesis.settings:
     """The settings under which so many cases are drawn; the first is the simplest.
 
     Args:
         shrink: whether a case that fails is made smaller.
+        simple: whether most choices take the first of their options.
     """
     AVAILABLE_PROVIDERS.setdefault(_BACKEND, IndependentDraws)
+    AVAILABLE_PROVIDERS.setdefault(_SIMPLE_BACKEND, SimpleDraws)
     generate = (hypothesis.Phase.generate,)
     return hypothesis.settings(
         max_examples=count,
@@ -51,5 +81,5 @@ def drawing(count: int, *, shrink: bool) -> hypothesis.settings:
         report_multiple_bugs=False,
         verbosity=hypothesis.Verbosity.quiet,
         print_blob=False,
-        backend=_BACKEND,
+        backend=_SIMPLE_BACKEND if simple else _BACKEND,
     )

@@ -154,7 +154,9 @@ def _sizes(draw: st.DrawFn, form: Form) -> dict[str, int]:
         empty = _EMPTY * 2 if name in form.may_be_empty and name in long else ()
         drawn = draw(choice((*fitting(options, room, of_blocks), *empty)))
         # A matrix read the wrong way round has the right shape only if it is square.
-        sizes[name] = draw(choice((drawn, drawn, drawn, *(size for size in sizes.values() if 0 < size <= room))))
+        # As many choices whatever the sizes are: what is chosen stays the same while another size is made smaller.
+        others = (size if 0 < size <= room else drawn for size in sizes.values())
+        sizes[name] = draw(choice((drawn, drawn, drawn, *others)))
     sizes = {name: sizes[name] for name in names}
     if form.unpaired:
         sizes[UNPAIRED] = draw(choice(_UNPAIRED))

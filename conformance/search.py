@@ -25,6 +25,9 @@ _SHRINK_CALLS_OF_A_WARNING = 40
 _REFUSED_FROM_THE_START = 300
 # Cases drawn for each case asked for, at most: a kernel for two or three head dimensions accepts one in ten or so.
 _DRAWS_PER_CASE = 20
+# One case of so many is simple, and so many at most: they come first, and what fails in one is soon made small.
+_SIMPLE_SHARE = 10
+_SIMPLE = 50
 # A search begins with the simplest case; one that only had a few cases left would draw nothing else.
 _LEAST_DRAWN = 40
 # Cases drawn beyond those asked for, at most, for the checks that decide and that applied to none of those.
@@ -130,8 +133,9 @@ class Search:
         attempt = 0
         while self._goes_on and not self._gives_up():
             drawn = self.drawn + self._further
-            left = examples - self.done or _FURTHER - self._further
-            self._search(max(_LEAST_DRAWN, left), seed + attempt * _SEED_STEP)
+            simple = min(examples // _SIMPLE_SHARE, _SIMPLE) - self.drawn
+            left = max(_LEAST_DRAWN, examples - self.done or _FURTHER - self._further)
+            self._search(simple if simple > 0 else left, seed + attempt * _SEED_STEP, simple=simple > 0)
             if self._focus is not None:
                 self._settle()
                 if fail_fast and self._fails:
@@ -185,9 +189,9 @@ class Search:
         refused = self.drawn >= (self._limit if self.done else _REFUSED_FROM_THE_START)
         return refused or self.gave_up or self.out_of_time
 
-    def _search(self, examples: int, seed: int) -> None:
+    def _search(self, examples: int, seed: int, *, simple: bool) -> None:
         @hypothesis.seed(seed)
-        @drawing(examples, shrink=True)
+        @drawing(examples, shrink=True, simple=simple)
         @hypothesis.given(self._judge.operation.cases())
         def example(case: Any) -> None:
             self._examine(case)

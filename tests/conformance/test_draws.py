@@ -1,6 +1,7 @@
 """Cases are drawn without regard to those before them, evenly, and what fails is made small."""
 
 from collections import Counter
+from dataclasses import fields
 from typing import Any
 
 import hypothesis
@@ -59,6 +60,21 @@ def test_integers_without_an_end_are_drawn_as_ever() -> None:
     found = drawn(st.tuples(st.integers(), st.integers(min_value=5)), drawing(50, shrink=False))
     assert len(set(found)) > 40
     assert min(x for _, x in found) >= 5
+
+
+def apart(case: AttentionCase) -> int:
+    """In how many fields a case differs from the simplest."""
+    return sum(getattr(case, f.name) != getattr(AttentionCase(), f.name) for f in fields(case))
+
+
+def test_simple_cases_differ_from_the_simplest_in_few_ways() -> None:
+    simple, others = (drawn(attention_cases(), drawing(COUNT, shrink=False, simple=simple)) for simple in (True, False))
+    assert sum(map(apart, simple)) < 0.5 * sum(map(apart, others))
+    assert calls(simple) > 0.25 * COUNT
+    # Every field is among the few ways of some case.
+    assert {f.name for case in simple for f in fields(case) if getattr(case, f.name) != f.default} == {
+        f.name for case in others for f in fields(case) if getattr(case, f.name) != f.default
+    }
 
 
 def test_a_case_that_fails_is_made_small() -> None:

@@ -1,6 +1,7 @@
 """The search: small failing cases, failed checks set aside, the same result for the same seed, refusals."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -207,6 +208,22 @@ def test_no_further_case_is_drawn_once_time_is_up() -> None:
     assert (search.done, search.out_of_time) == (1, False)
     assert search.tallies["forward"].cases == 2
     assert search.tallies["causal"].cases == 0
+
+
+def test_a_run_begins_with_simple_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[AttentionCase] = []
+    judge = Judge.judge
+
+    def noted(self: Judge, case: AttentionCase, *rest: Any, **more: Any) -> Judgement:
+        seen.append(case)
+        return judge(self, case, *rest, **more)
+
+    monkeypatch.setattr(Judge, "judge", noted)
+    monkeypatch.setattr("lemmata.conformance.search._FURTHER", 0)
+    assert searched("attention", sdpa, examples=60).done == 60
+    apart = [sum(getattr(case, f.name) != f.default for f in fields(case)) for case in seen]
+    assert 0 == apart[0] < max(apart[:6])
+    assert 6 * sum(apart[-20:]) > 1.5 * 20 * sum(apart[:6])
 
 
 def test_progress_counts_accepted_cases() -> None:
