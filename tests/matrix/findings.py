@@ -69,7 +69,9 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
         f"{_ADAPTERS}.torch_adapters:adam": (_RATE_BELOW,),
         f"{_ADAPTERS}.torch_adapters:adam_with_decay": (_RATE_BELOW,),
         f"{_ADAPTERS}.torch_adapters:adamw": (_RATE_BELOW,),
+        f"{_ADAPTERS}.torch_adapters:compiled_softmax": (_DONATED,),
         f"{_ADAPTERS}.torch_adapters:compiled_layer_norm": (_DONATED,),
+        f"{_ADAPTERS}.torch_adapters:compiled_gelu": (_DONATED,),
         f"{_ADAPTERS}.torch_adapters:compiled_cross_entropy": (_DONATED,),
         f"{_ADAPTERS}.torch_adapters:fused_adam": (
             Why(
