@@ -19,7 +19,7 @@ from lemmata.derivations.calculus.statement import Claim
 from lemmata.tests.calculus.conftest import Plant
 
 OPERATIONS = (*softmax.OPERATIONS, *attention.OPERATIONS)
-PER_CLAIM = int(os.environ.get("LEMMATA_MUTANTS", "24"))  # mutants of each claim; more of them for a long run
+PER_CLAIM = int(os.environ.get("LEMMATA_MUTANTS", "21"))  # mutants of each claim; more of them for a long run
 REQUIRED = 2_000
 EVALUATED = 5 * POINTS
 SEED = 20_260
