@@ -17,7 +17,7 @@ _SIMPLEST = 0.75
 
 
 class IndependentDraws(HypothesisProvider):
-    """Hypothesis's own draws, with every integer of a range equally likely.
+    """Hypothesis's own draws, with every option of several, and every integer of a short range, equally likely.
 
     Hypothesis prefers numbers that it finds in the modules that are loaded, so that a seed drew other cases with them.
     """
@@ -30,7 +30,7 @@ class IndependentDraws(HypothesisProvider):
         weights: dict[int, float] | None = None,
         shrink_towards: int = 0,
     ) -> int:
-        """An integer between the two, both included; those without an end are drawn as ever."""
+        """An integer between the two, both included; those of long ranges or without an end are drawn as ever."""
         if min_value is None or max_value is None or weights is not None:
             return super().draw_integer(min_value, max_value, weights=weights, shrink_towards=shrink_towards)
         assert self._random is not None
@@ -41,8 +41,10 @@ class SimpleDraws(IndependentDraws):
     """Cases that differ from the simplest in few ways: what fails there is nearly small already."""
 
     def draw_boolean(self, p: float = 0.5) -> bool:
-        """Mostly false."""
-        return not self._simplest() and super().draw_boolean(p)
+        """Mostly false, where it may be either."""
+        if 0 < p < 1 and self._simplest():
+            return False
+        return super().draw_boolean(p)
 
     def draw_integer(
         self,

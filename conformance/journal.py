@@ -18,7 +18,7 @@ from typing import Any
 from .judging import Judgement
 from .targets import UsageError
 
-VERSION = 3
+VERSION = 4
 
 
 class Journal:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import hypothesis
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, Unsatisfiable
 
 from .cases import case_code
 from .compare import Finding
@@ -130,18 +130,22 @@ class Search:
         """
         self._report, self._until = report, until
         self._examples, self._limit = examples, _DRAWS_PER_CASE * examples
+        few = min(examples // _SIMPLE_SHARE, _SIMPLE)
         attempt = 0
         while self._goes_on and not self._gives_up():
             drawn = self.drawn + self._further
-            simple = min(examples // _SIMPLE_SHARE, _SIMPLE) - self.drawn
+            # The first of a search is the simplest case: a search for one simple case more would draw that again.
+            simple = few - self.drawn > 1
             left = max(_LEAST_DRAWN, examples - self.done or _FURTHER - self._further)
-            self._search(simple if simple > 0 else left, seed + attempt * _SEED_STEP, simple=simple > 0)
+            self._search(few - self.drawn if simple else left, seed + attempt * _SEED_STEP, simple=simple)
             if self._focus is not None:
                 self._settle()
                 if fail_fast and self._fails:
                     break
-            elif self.drawn + self._further == drawn:
+            elif self.drawn + self._further == drawn and not simple:
                 break  # the strategy has no more cases
+            elif self.drawn == drawn:
+                few = 0  # it has no simple ones
             attempt += 1
 
     def run_large(self, cases: Sequence[Any]) -> None:
@@ -196,8 +200,9 @@ class Search:
         def example(case: Any) -> None:
             self._examine(case)
 
-        # A flaky failure is one of a target that is not deterministic: the case that failed is kept.
-        with contextlib.suppress(_CheckFailed, _Enough, Flaky):
+        # A flaky failure is one of a target that is not deterministic: the case that failed is kept. A strategy may
+        # leave out all that is simple.
+        with contextlib.suppress(_CheckFailed, _Enough, Flaky, *([Unsatisfiable] if simple else [])):
             example()
 
     def _judged(self, case: Any, checks: Sequence[Check], *, all_of_them: bool = False) -> Judgement:

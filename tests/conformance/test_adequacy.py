@@ -48,10 +48,9 @@ def test_without_the_gradient_check_faults_of_the_gradient_survive() -> None:
     assert ("backward", "`dx` with the term `delta` dropped") in gaps
     assert sum(part == "backward" for part, _ in gaps) > 0.9 * len(gaps)
     assert any(line.startswith("gap: `dx` with the term `delta` dropped") for line in weak.lines())
-    # What is left of such a fault is the rounding of an output that is right; its gradients are off by many bounds.
+    # What is left of such a fault is the rounding of an output that is right.
     shares = [re.match(r"off by at most (\S+) of the bound", gap.argument.reason) for gap in weak.gaps]
-    assert max(float(share[1]) for share in shares if share) < 1
-    assert all(shares)
+    assert all(share is not None and float(share[1]) < 0.1 for share in shares)
 
 
 def test_the_share_of_a_gap_is_the_largest_of_all_cases() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import hypothesis
 import pytest
 from hypothesis import strategies as st
-from lemmata.conformance.cases import AttentionCase, attention_cases, choice
+from lemmata.conformance.cases import SEEDS, AttentionCase, attention_cases, choice
 from lemmata.conformance.draws import drawing
 
 COUNT = 300
@@ -54,6 +54,14 @@ def test_every_option_is_equally_likely() -> None:
     assert (
         chi_squared < 24.3
     )  # exceeded by one sample of 1,000 with 7 degrees of freedom; the sample is always the same
+
+
+def test_no_seed_is_preferred() -> None:
+    """Hypothesis's own draws are often small, or constants of modules; with these it depends on them what is drawn."""
+    settings, few = drawing(2_000, shrink=False), SEEDS // 1_000
+    seeds = choice(range(SEEDS))
+    assert sum(seed < few for seed in drawn(seeds, settings)) < 12
+    assert sum(seed < few for seed in drawn(seeds, hypothesis.settings(settings, backend="hypothesis"))) > 100
 
 
 def test_integers_without_an_end_are_drawn_as_ever() -> None:

@@ -1,14 +1,14 @@
 """The search: small failing cases, failed checks set aside, the same result for the same seed, refusals."""
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 import torch
 from lemmata.conformance.cases import AttentionCase, RowCase
 from lemmata.conformance.checks import COMMON_CHECKS
-from lemmata.conformance.contracts import Operation
+from lemmata.conformance.contracts import Check, Operation
 from lemmata.conformance.isolation.executors import InProcess
 from lemmata.conformance.journal import Journal
 from lemmata.conformance.judging import Judge, Judgement
@@ -214,9 +214,10 @@ def test_a_run_begins_with_simple_cases(monkeypatch: pytest.MonkeyPatch) -> None
     seen: list[AttentionCase] = []
     judge = Judge.judge
 
-    def noted(self: Judge, case: AttentionCase, *rest: Any, **more: Any) -> Judgement:
-        seen.append(case)
-        return judge(self, case, *rest, **more)
+    def noted(self: Judge, case: AttentionCase, checks: Sequence[Check], *rest: Any, **more: Any) -> Judgement:
+        if len(checks) > 1:  # else a case is made smaller
+            seen.append(case)
+        return judge(self, case, checks, *rest, **more)
 
     monkeypatch.setattr(Judge, "judge", noted)
     monkeypatch.setattr("lemmata.conformance.search._FURTHER", 0)
@@ -224,6 +225,35 @@ def test_a_run_begins_with_simple_cases(monkeypatch: pytest.MonkeyPatch) -> None
     apart = [sum(getattr(case, f.name) != f.default for f in fields(case)) for case in seen]
     assert 0 == apart[0] < max(apart[:6])
     assert 6 * sum(apart[-20:]) > 1.5 * 20 * sum(apart[:6])
+
+
+def test_a_strategy_without_simple_cases_is_searched() -> None:
+    contract = find_operation("softmax")
+    large = replace(contract, cases=lambda: contract.cases().filter(lambda case: len(case.shape) == 4 and case.dim > 0))
+    judge = Judge(large, InProcess(torch.softmax), "float32", "cpu", default_profiles("float32", "cpu"))
+    search = Search(judge, COMMON_CHECKS)
+    search.run(20, 0, None)
+    assert search.done == 20
+
+
+@pytest.mark.parametrize("examples", [1, 9, 10, 19, 20, 25])
+def test_no_case_is_drawn_twice(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[RowCase] = []
+    judge = Judge.judge
+
+    def noted(self: Judge, case: RowCase, *rest: Any, **more: Any) -> Judgement:
+        seen.append(case)
+        return judge(self, case, *rest, **more)
+
+    monkeypatch.setattr(Judge, "judge", noted)
+    contract = find_operation("softmax")
+    search = Search(
+        Judge(contract, InProcess(torch.softmax), "float32", "cpu", default_profiles("float32", "cpu")),
+        [check for check in COMMON_CHECKS if check.name == "forward"],
+    )
+    search.run(examples, 0, None)
+    # The simplest case begins each of the two searches that there are from two simple cases on.
+    assert search.done == len(seen) == len(set(seen)) + (examples >= 20)
 
 
 def test_progress_counts_accepted_cases() -> None:
