@@ -18,13 +18,12 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
-import hypothesis
 import numpy as np
 
 from .cases import case_code
 from .checks import FORWARD, GRADIENT, checks_of
 from .contracts import Check, Operation, Trial
-from .draws import drawing
+from .draws import drawing, drawn
 from .equivalence import Argument, argument_for
 from .isolation.executors import InProcess
 from .mutants import Mutant, mutants_of
@@ -174,9 +173,9 @@ def adequacy(
     checks = _chosen(contract, only)
     profile = contract.profiles(dtype, "cpu")[-1]
     bench = _Bench(_remembering(contract), dtype, profile, checks)
-    drawn = bench.ready(drawn_cases(contract, cases + more_cases, seed))
-    first = _spread(drawn, cases)
-    further = [ready for ready in drawn if ready not in first]
+    every = bench.ready(drawn_cases(contract, cases + more_cases, seed))
+    first = _spread(every, cases)
+    further = [ready for ready in every if ready not in first]
     mutants = _mutants(first)
     if not mutants:
         raise UsageError(f"operation {operation!r} has no program of its own to plant faults in")
@@ -335,15 +334,7 @@ def _telling(problem: Problem) -> tuple[bool, bool, int]:
 
 def drawn_cases(operation: Operation, count: int, seed: int) -> list[Any]:
     """So many cases of the operation's own strategy."""
-    found: list[Any] = []
-
-    @hypothesis.seed(seed)
-    @drawing(count, shrink=False)
-    @hypothesis.given(operation.cases())
-    def collect(case: Any) -> None:
-        found.append(case)
-
-    collect()
+    found = drawn(operation.cases(), drawing(count, shrink=False), seed)
     return list({case_code(case): case for case in found}.values())
 
 

@@ -142,9 +142,9 @@ class Search:
                 self._settle()
                 if fail_fast and self._fails:
                     break
-            elif self.drawn + self._further == drawn and not simple:
-                break  # the strategy has no more cases
-            elif self.drawn == drawn:
+            elif self.drawn + self._further == drawn:
+                if not simple:
+                    break  # the strategy has no more cases
                 few = 0  # it has no simple ones
             attempt += 1
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lemmata.conformance import draws
 from lemmata.conformance.attention import ATTENTION, build
 from lemmata.conformance.cases import AttentionCase, RowCase, attention_cases, case_code, row_cases
-from lemmata.conformance.draws import drawing
 from lemmata.conformance.layouts import DRAWN, constant_along_first_axis
 from lemmata.conformance.problems import DTYPES, AnyArray, array, laid_out, tensor
 from lemmata.conformance.rowwise import LOGSUMEXP, SOFTMAX
@@ -160,13 +160,4 @@ def test_the_default_number_of_cases_draws_every_kind(field: str, wanted: set[ob
 @pytest.fixture(scope="module")
 def drawn() -> list[AttentionCase]:
     """Cases as a run draws them."""
-    cases: list[AttentionCase] = []
-
-    @drawing(DEFAULT_EXAMPLES, shrink=False)
-    @hypothesis.seed(0)
-    @given(attention_cases())
-    def collect(case: AttentionCase) -> None:
-        cases.append(case)
-
-    collect()
-    return cases
+    return draws.drawn(attention_cases(), draws.drawing(DEFAULT_EXAMPLES, shrink=False), 0)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lemmata.conformance.cases import HEAD_DIMS, LONG_LENGTHS, case_code
-from lemmata.conformance.draws import drawing
+from lemmata.conformance.draws import drawing, drawn
 from lemmata.conformance.generic_cases import GenericCase
 from lemmata.conformance.layouts import DRAWN
 from lemmata.conformance.operations import find_operation
@@ -19,25 +19,16 @@ settings = hypothesis.settings(max_examples=60, database=None, deadline=None, de
 NAMES = ["softcapped_attention", "embedding", "layer_norm", "cross_entropy", "adamw", "linear"]
 
 
-def drawn(name: str, count: int = 1500, seed: int = 0) -> list[GenericCase]:
+def drawn_of(name: str, count: int = 1500, seed: int = 0) -> list[GenericCase]:
     """Cases as a run draws them."""
-    cases: list[GenericCase] = []
-
-    @drawing(count, shrink=False)
-    @hypothesis.seed(seed)
-    @given(find_operation(name).cases())
-    def collect(case: GenericCase) -> None:
-        cases.append(case)
-
-    collect()
-    return cases
+    return drawn(find_operation(name).cases(), drawing(count, shrink=False), seed)
 
 
 @pytest.fixture(scope="module")
 def attention() -> list[GenericCase]:
     """Cases of an operation with masks, numbers and two outputs."""
     # One run varies what it has drawn already, and which numbers come up in it depends on what else has been imported.
-    return [case for seed in range(6) for case in drawn("softcapped_attention", 400, seed)]
+    return [case for seed in range(6) for case in drawn_of("softcapped_attention", 400, seed)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,13 +69,13 @@ def test_keys_of_many_blocks_are_drawn_beside_short_lengths(attention: list[Gene
 
 
 def test_a_sequence_with_itself_is_long_where_there_are_few_heads() -> None:
-    blocks = drawn("pre_norm_block")
+    blocks = drawn_of("pre_norm_block")
     assert 257 in {case.sizes["n"] for case in blocks}
     assert max(case.sizes["n"] ** 2 * case.sizes["g"] * case.sizes["r"] for case in blocks) <= 1 << 17
 
 
 def test_an_empty_dimension_leaves_no_more_room_to_the_others() -> None:
-    empty = [case for case in drawn("linear") if 0 in case.sizes.values()]
+    empty = [case for case in drawn_of("linear") if 0 in case.sizes.values()]
     assert len(empty) > 50
     assert max(prod(max(1, size) for size in case.sizes.values()) for case in empty) <= 1 << 15
 
@@ -122,7 +113,7 @@ def test_every_layout_and_regime_is_drawn(attention: list[GenericCase]) -> None:
 
 def test_positions_repeat_and_reach_the_last_row() -> None:
     contract = find_operation("embedding")
-    cases = drawn("embedding", 300)
+    cases = drawn_of("embedding", 300)
     ids = [contract.build(case, torch.float32).arrays["input"] for case in cases]
     assert any(len(np.unique(x)) < x.size for x in ids)
     assert any(case.sizes["V"] - 1 in x for case, x in zip(cases, ids, strict=True))
@@ -133,13 +124,13 @@ def test_positions_repeat_and_reach_the_last_row() -> None:
 
 def test_positive_inputs_are_positive_in_every_dtype() -> None:
     contract = find_operation("adamw")
-    for case in drawn("adamw", 200):
+    for case in drawn_of("adamw", 200):
         assert (contract.build(case, torch.bfloat16).arrays["v"] > 0).all()
 
 
 def test_a_parameter_has_no_batch_dimensions() -> None:
     contract = find_operation("linear")
-    for case in drawn("linear", 100):
+    for case in drawn_of("linear", 100):
         problem = contract.build(case, torch.float32)
         assert problem.arrays["weight"].ndim == 2
         assert problem.arrays["input"].shape[:-2] == case.batch

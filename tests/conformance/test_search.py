@@ -22,12 +22,33 @@ from torch.nn.functional import scaled_dot_product_attention as sdpa
 TARGETS = "lemmata.tests.conformance.targets"
 
 
-def searched(operation: str, target: str | Target, examples: int = 60, seed: int = 0, dtype: str = "float32") -> Search:
-    """A search that has been run."""
-    contract: Operation = find_operation(operation)
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, int]]:
+    """The cases that are judged, each with the number of checks that it is held against."""
+    found: list[tuple[Any, int]] = []
+    judge = Judge.judge
+
+    def noted(self: Judge, case: Any, checks: Sequence[Check], *rest: Any, **more: Any) -> Judgement:
+        found.append((case, len(checks)))
+        return judge(self, case, checks, *rest, **more)
+
+    monkeypatch.setattr(Judge, "judge", noted)
+    return found
+
+
+def searched(
+    operation: str | Operation,
+    target: str | Target,
+    examples: int = 60,
+    seed: int = 0,
+    dtype: str = "float32",
+    checks: Sequence[Check] | None = None,
+) -> Search:
+    """A search that has been run, with all checks unless some are named."""
+    contract = find_operation(operation) if isinstance(operation, str) else operation
     function = load_target(f"{TARGETS}.{target}") if isinstance(target, str) else target
     judge = Judge(contract, InProcess(function), dtype, "cpu", default_profiles(dtype, "cpu"))
-    search = Search(judge, COMMON_CHECKS + contract.laws)
+    search = Search(judge, COMMON_CHECKS + contract.laws if checks is None else checks)
     search.run(examples, seed, None)
     return search
 
@@ -168,20 +189,14 @@ def test_a_further_case_is_held_against_every_check() -> None:
         assert "illegal instruction" in (failure.finding.failure or "")
 
 
-def test_further_cases_are_bounded_and_count_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_further_cases_are_bounded_and_count_as_none(
+    judged: list[tuple[Any, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def for_inference(input: torch.Tensor, dim: int = -1) -> torch.Tensor:
         if input.requires_grad:
             raise NotImplementedError("there is no backward")
         return torch.softmax(input, dim)
 
-    judged: list[Any] = []
-    judge = Judge.judge
-
-    def noted(self: Judge, case: Any, *rest: Any, **more: Any) -> Judgement:
-        judged.append(case)
-        return judge(self, case, *rest, **more)
-
-    monkeypatch.setattr(Judge, "judge", noted)
     counts = []
     for further in (0, 7):
         monkeypatch.setattr("lemmata.conformance.search._FURTHER", further)
@@ -210,18 +225,10 @@ def test_no_further_case_is_drawn_once_time_is_up() -> None:
     assert search.tallies["causal"].cases == 0
 
 
-def test_a_run_begins_with_simple_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[AttentionCase] = []
-    judge = Judge.judge
-
-    def noted(self: Judge, case: AttentionCase, checks: Sequence[Check], *rest: Any, **more: Any) -> Judgement:
-        if len(checks) > 1:  # else a case is made smaller
-            seen.append(case)
-        return judge(self, case, checks, *rest, **more)
-
-    monkeypatch.setattr(Judge, "judge", noted)
+def test_a_run_begins_with_simple_cases(judged: list[tuple[Any, int]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lemmata.conformance.search._FURTHER", 0)
     assert searched("attention", sdpa, examples=60).done == 60
+    seen = [case for case, checks in judged if checks > 1]  # else a case is made smaller
     apart = [sum(getattr(case, f.name) != f.default for f in fields(case)) for case in seen]
     assert 0 == apart[0] < max(apart[:6])
     assert 6 * sum(apart[-20:]) > 1.5 * 20 * sum(apart[:6])
@@ -230,30 +237,16 @@ def test_a_run_begins_with_simple_cases(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_strategy_without_simple_cases_is_searched() -> None:
     contract = find_operation("softmax")
     large = replace(contract, cases=lambda: contract.cases().filter(lambda case: len(case.shape) == 4 and case.dim > 0))
-    judge = Judge(large, InProcess(torch.softmax), "float32", "cpu", default_profiles("float32", "cpu"))
-    search = Search(judge, COMMON_CHECKS)
-    search.run(20, 0, None)
-    assert search.done == 20
+    assert searched(large, torch.softmax, examples=20).done == 20
 
 
 @pytest.mark.parametrize("examples", [1, 9, 10, 19, 20, 25])
-def test_no_case_is_drawn_twice(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[RowCase] = []
-    judge = Judge.judge
-
-    def noted(self: Judge, case: RowCase, *rest: Any, **more: Any) -> Judgement:
-        seen.append(case)
-        return judge(self, case, *rest, **more)
-
-    monkeypatch.setattr(Judge, "judge", noted)
-    contract = find_operation("softmax")
-    search = Search(
-        Judge(contract, InProcess(torch.softmax), "float32", "cpu", default_profiles("float32", "cpu")),
-        [check for check in COMMON_CHECKS if check.name == "forward"],
+def test_no_case_is_drawn_twice(examples: int, judged: list[tuple[Any, int]]) -> None:
+    search = searched(
+        "softmax", torch.softmax, examples, checks=[check for check in COMMON_CHECKS if check.name == "forward"]
     )
-    search.run(examples, 0, None)
     # The simplest case begins each of the two searches that there are from two simple cases on.
-    assert search.done == len(seen) == len(set(seen)) + (examples >= 20)
+    assert search.done == len(judged) == len({case for case, _ in judged}) + (examples >= 20)
 
 
 def test_progress_counts_accepted_cases() -> None:

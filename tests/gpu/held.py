@@ -73,20 +73,23 @@ TRITON = (
     ("adam", "optimizer:triton_adam", 4),
     ("adamw", "optimizer:triton_adamw", 4),
 )
-# Several blocks of 16 and 32, and one of 64 with a tail; a layer, and layers between the first and the last.
+# Several blocks of 16 and 32, and one of 64 with a tail; a layer, and layers between the first and the last; more than
+# one key head, and more than one head to a key head.
 _INTERPRETED = 97
 _LAYERS = 3
+_HEADS = 16
 
 
 def interpretable(name: str) -> Operation:
-    """The contract without dimensions beyond a hundred or so, or many layers: that takes the interpreter minutes."""
+    """The contract without dimensions beyond a hundred or so, or many layers or heads: that takes minutes."""
     operation = find_operation(name)
     return replace(operation, cases=lambda: operation.cases().filter(_is_short))
 
 
 def _is_short(case: Any) -> bool:
-    layers: int = getattr(case, "sizes", {}).get("L", 0)
-    return _longest(case) <= _INTERPRETED and layers <= _LAYERS
+    sizes: dict[str, int] = getattr(case, "sizes", {})
+    few = sizes.get("L", 1) <= _LAYERS and sizes.get("g", 1) * sizes.get("r", 1) <= _HEADS
+    return few and _longest(case) <= _INTERPRETED
 
 
 def _longest(case: Any) -> int:
