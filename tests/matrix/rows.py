@@ -13,7 +13,7 @@ FULL = ("float64", "float32", "bfloat16", "float16")
 # What can be said of an implementation without a gradient.
 OF_VALUES = ("forward", "inputs unchanged", "deterministic")
 # Cases per dtype where a case is cheap, where XLA compiles it, in Triton's interpreter, and where C++ is compiled.
-CHEAP, DEAR, INTERPRETED, COMPILED = 120, 20, 10, 6
+CHEAP, DEAR, INTERPRETED, COMPILED = 120, 60, 10, 6
 
 Kind = Literal["their defect", "their convention", "the format", "our error"]
 
@@ -65,8 +65,9 @@ class Row:
 
     @property
     def key(self) -> str:
-        """A name for files, unique in the registry."""
-        return re.sub(r"\W+", "_", f"{self.library} {self.target} {self.operation}").strip("_")
+        """A name for files, unique in the registry and the same wherever the repository lies."""
+        target = self.target.replace(f"{EXAMPLES.parent}/", "")
+        return re.sub(r"\W+", "_", f"{self.library} {target} {self.operation}").strip("_")
 
     @property
     def line(self) -> str:

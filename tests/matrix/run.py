@@ -23,7 +23,7 @@ _ROOT = Path(__file__).parents[2]
 DOCUMENT = _ROOT / "docs" / "matrix.md"
 RESULTS = _ROOT / "build" / "matrix"
 # Seconds for all dtypes of a row.
-_LIMIT = 400.0
+_LIMIT = 900.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

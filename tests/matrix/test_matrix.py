@@ -20,7 +20,7 @@ from lemmata.tests.matrix.outcomes import (
 )
 from lemmata.tests.matrix.page import document
 from lemmata.tests.matrix.registry import ROWS
-from lemmata.tests.matrix.rows import Row, Why
+from lemmata.tests.matrix.rows import EXAMPLES, Row, Why
 from lemmata.tests.matrix.run import run_rows, write_page
 
 _TARGETS = "lemmata.tests.matrix.fake_targets"
@@ -137,3 +137,8 @@ def test_rows_have_keys_of_their_own_and_contracts_that_exist() -> None:
     assert len({row.key for row in ROWS}) == len(ROWS)
     for row in ROWS:
         find_operation(row.operation)
+
+
+def test_results_are_found_again_wherever_the_repository_lies() -> None:
+    row = Row("torch", "forward", "attention", f"{EXAMPLES}/sdpa_backends.py:math")
+    assert row.key == "torch_examples_sdpa_backends_py_math_attention"
