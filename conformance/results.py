@@ -92,8 +92,9 @@ def result_of(tally: Tally, dtype: str, telling: Telling) -> CheckResult:
         status = "failed" if check.decides else "warning"
     elif tally.cases == 0:
         status, reason = "not run", "no case that was drawn applies to it"
-    elif vacuous == 1.0:
-        status, reason = "not run", "every bound is infinite: the declared formats overflow"
+    elif tally.says_nothing:
+        status = "not run"
+        reason = "every bound is infinite: the declared formats overflow" if tally.elements else "nothing to compare"
     else:
         status = "passed"
     return CheckResult(

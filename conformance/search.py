@@ -30,7 +30,7 @@ _SIMPLE_SHARE = 10
 _SIMPLE = 50
 # A search begins with the simplest case; one that only had a few cases left would draw nothing else.
 _LEAST_DRAWN = 40
-# Cases drawn beyond those asked for, at most, for the checks that decide and that applied to none of those.
+# Cases drawn beyond those asked for, at most, for the checks that decide and of which those say nothing.
 _FURTHER = 300
 # Each further search starts from another seed, far from those that users choose.
 _SEED_STEP = 1_000_003
@@ -71,6 +71,11 @@ class Tally:
     vacuous: int = 0
     failure: FailedTrial | None = None
     sizes: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether no case applied to it, or none of the elements that it compared had a finite bound."""
+        return not self.cases or (self.check.bounded and self.vacuous == self.elements)
 
     def count(self, finding: Finding, elements: int) -> None:
         """Adds the finding of one more case."""
@@ -123,7 +128,7 @@ class Search:
         """Tries cases until the target has accepted `examples` of them, or has refused too many.
 
         A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set. Then,
-        unless a check that decides has failed, further cases are drawn until each of these checks has applied to one.
+        unless a check that decides has failed, further cases are drawn until one says something of each of these checks.
 
         Args:
             until: seconds of the whole run after which no further case is drawn.
@@ -172,7 +177,7 @@ class Search:
             return bool(self._active)
         if self._further >= _FURTHER or self._fails:
             return False
-        return any(check.decides and not self.tallies[check.name].cases for check in self._active)
+        return any(check.decides and self.tallies[check.name].says_nothing for check in self._active)
 
     @property
     def _fails(self) -> bool:

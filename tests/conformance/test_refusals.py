@@ -1,5 +1,11 @@
 """Refusals: counted, named, made up for by further cases, and never silently green."""
 
+from dataclasses import replace
+
+import torch
+from hypothesis import strategies as st
+from lemmata.conformance.cases import RowCase
+from lemmata.conformance.operations import find_operation
 from lemmata.conformance.runner import conform
 
 BREAKERS = "lemmata.tests.conformance.targets.law_breakers"
@@ -33,6 +39,13 @@ def test_a_target_that_refuses_so_much_that_a_check_never_runs_does_not_conform(
     assert not verdict.conforms
     assert not any(check.status == "failed" for check in verdict.checks)
     assert "gradient (float32) was not run: no case that was drawn applies to it" in verdict.reasons
+
+
+def test_a_check_that_compared_nothing_is_not_passed() -> None:
+    empty = replace(find_operation("softmax"), cases=lambda: st.just(RowCase(shape=(0, 3))))
+    verdict = conform(empty, torch.softmax, dtypes=["float32"], examples=3)
+    assert not verdict.conforms
+    assert "forward (float32) was not run: nothing to compare" in verdict.reasons
 
 
 def test_the_search_for_cases_that_are_accepted_is_bounded() -> None:

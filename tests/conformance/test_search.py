@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lemmata.conformance.cases import AttentionCase, RowCase
@@ -13,7 +14,8 @@ from lemmata.conformance.isolation.executors import InProcess
 from lemmata.conformance.journal import Journal
 from lemmata.conformance.judging import Judge, Judgement
 from lemmata.conformance.operations import find_operation
-from lemmata.conformance.profiles import default_profiles
+from lemmata.conformance.problems import Problem, Values
+from lemmata.conformance.profiles import Precision, default_profiles
 from lemmata.conformance.runner import conform
 from lemmata.conformance.search import Search
 from lemmata.conformance.targets import Target, load_target
@@ -162,6 +164,23 @@ def test_further_cases_are_drawn_until_every_check_has_one() -> None:
         search = searched("attention", "attention_kernels:eager", examples=1, seed=seed)
         assert search.done == 1
         assert all(tally.cases for tally in search.tallies.values() if tally.check.decides)
+
+
+def test_further_cases_are_drawn_while_every_bound_is_infinite() -> None:
+    """A check whose cases all overflow has been held against nothing yet."""
+    contract = find_operation("softmax")
+
+    def unbounded(problem: Problem, precision: Precision) -> Values:
+        bound = contract.bound(problem, precision)
+        if problem.arrays["input"].size > 2:
+            return bound
+        return Values({"output": np.full_like(bound.outputs["output"], np.inf)}, bound.gradients)
+
+    search = searched(replace(contract, bound=unbounded), torch.softmax, examples=1, checks=COMMON_CHECKS[:1])
+    assert search.done == 1
+    forward = search.tallies["forward"]
+    assert forward.cases > 1
+    assert forward.elements > forward.vacuous > 0
 
 
 def test_a_fault_shows_in_a_further_case() -> None:
