@@ -64,6 +64,32 @@ def layer_norm_from_sums(problem: Problem, arguments: Arguments, precision: Prec
     return Values({}, gradients)
 
 
+def swiglu_from_the_activation(problem: Problem, arguments: Arguments, precision: Precision) -> Values:
+    """dg = da·silu′(g) with da = dm·u, the gradient of the activation, which is kept as each step of the chain rule is.
+
+    Where silu′ is small, da is far larger than dg, and may overflow.
+    """
+    if SAVED not in precision or not problem.requires_grad:
+        return Values({}, {})
+    fl = Rounding(precision, arguments["x"])
+    names = (("x", "i c"), ("w", "c f"), ("v", "c f"), ("w_2", "f e"))
+    x, w, v, w_2 = (fl.given(arguments[name], axes) for name, axes in names)
+    dy = fl.given(problem.cotangent, "i e")
+    g = fl.step("g", fl.matmul(x, w, "c"), "i f")
+    u = fl.step("u", fl.matmul(x, v, "c"), "i f")
+    s = fl.step("s", fl.sigmoid(g), "i f")
+    a = fl.step("a", g * s, "i f")
+    dm = fl.step("dm", fl.matmul(dy, w_2, "e"), "i f")
+    du = fl.step("du", a * dm, "i f")
+    da = fl.step(SAVED, dm * u, "i f")
+    dg = fl.step("dg", da * (s + a * fl.sigmoid(-g)), "i f")
+    gradients = {
+        "x": fl.output("dx", fl.matmul(du, v, "f") + fl.matmul(dg, w, "f"), "i c").total,
+        "w": fl.output("dw", fl.matmul(x, dg, "i"), "c f", shared=True).total,
+    }
+    return Values({}, {name: bound for name, bound in gradients.items() if name in problem.requires_grad})
+
+
 def cross_entropy_from_log_probabilities(problem: Problem, arguments: Arguments, precision: Precision) -> Values:
     """The loss from log-probabilities, which are kept, and dx = dlogp − exp(logp)·Σ dlogp from the same.
 

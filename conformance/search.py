@@ -128,7 +128,7 @@ class Search:
         """Tries cases until the target has accepted `examples` of them, or has refused too many.
 
         A check that fails is shrunk and set aside; the others go on, unless it decides and `fail_fast` is set. Then,
-        unless a check that decides has failed, further cases are drawn until one says something of each of these checks.
+        unless a check that decides has failed, further cases are drawn until each of these checks says something.
 
         Args:
             until: seconds of the whole run after which no further case is drawn.

@@ -10,7 +10,12 @@ import torch
 
 from .conventions import Arguments, Arrays, Choices, Convention, Sizes
 from .generic_profiles import Rung
-from .orders import cross_entropy_from_log_probabilities, gelu_from_one_plus_tanh, layer_norm_from_sums
+from .orders import (
+    cross_entropy_from_log_probabilities,
+    gelu_from_one_plus_tanh,
+    layer_norm_from_sums,
+    swiglu_from_the_activation,
+)
 from .problems import Problem
 from .values import EMPTIED
 
@@ -223,6 +228,7 @@ _CONVENTIONS = (
     Convention("relu", "relu", names=_INPUT),
     Convention("silu", "silu", names=_INPUT),
     _GELU,
+    Convention("swiglu_feed_forward", "swiglu_feed_forward", orders=(swiglu_from_the_activation,)),
     _CROSS_ENTROPY,
     _SOFT_CROSS_ENTROPY,
     Convention("sgd", "sgd", numbers=_STEP),

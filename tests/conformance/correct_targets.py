@@ -67,6 +67,7 @@ CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("multi_head_attention", f"{_EXAMPLES}/torch_multihead.py:forward", WITHOUT_FLOAT16),
     ("swiglu", f"{_TARGETS}/catalogue_kernels.py:eager_swiglu", ALL_DTYPES),
     ("geglu", f"{_TARGETS}/catalogue_kernels.py:eager_geglu", ALL_DTYPES),
+    ("swiglu_feed_forward", f"{_TARGETS}/catalogue_kernels.py:eager_swiglu_feed_forward", ALL_DTYPES),
     (SIGMOID_ATTENTION, f"{_EXAMPLES}/sigmoid_attention_kernel.py:attention", ALL_DTYPES),
     (LATENT_ATTENTION, f"{_EXAMPLES}/latent_attention_kernel.py:attention", ALL_DTYPES),
     (LATENT_ATTENTION, f"{_EXAMPLES}/latent_attention_kernel.py:absorbed", ALL_DTYPES),

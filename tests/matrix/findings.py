@@ -172,6 +172,15 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
                 "second; for 200 it gets −1, and in float32 for both.",
             ),
         ),
+        f"{_ADAPTERS}.onnxruntime_adapters:cross_entropy": (
+            Why(
+                "their defect",
+                "Without rows, (0, V) logits, it raises, whatever the reduction; the sum of nothing is 0. The graph by "
+                "which ONNX defines the loss reshapes the logits to (0, V, −1), and nothing tells what the −1 stands "
+                "for if there are no elements.",
+                f"{_GITHUB}/onnx/onnx/blob/main/onnx/defs/math/defs.cc",
+            ),
+        ),
         f"{_ADAPTERS}.transformers_adapters:rms_norm": (
             Why("their convention", _FLOAT32_NORM, f"{_GITHUB}/huggingface/transformers/issues/24519"),
         ),

@@ -13,7 +13,7 @@ FULL = ("float64", "float32", "bfloat16", "float16")
 # What can be said of an implementation without a gradient.
 OF_VALUES = ("forward", "inputs unchanged", "deterministic")
 # Cases per dtype where a case is cheap, where XLA compiles it, in Triton's interpreter, and where C++ is compiled.
-CHEAP, DEAR, INTERPRETED, COMPILED = 120, 60, 10, 6
+CHEAP, DEAR, INTERPRETED, COMPILED = 120, 60, 40, 6
 
 Kind = Literal["their defect", "their convention", "the format", "our error"]
 

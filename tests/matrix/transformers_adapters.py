@@ -179,6 +179,7 @@ def pre_norm_block(
 
     g, r, d_h, d = w_q.shape
     refuse(r > 1, "no grouped queries")
+    refuse(not g, "a block has heads")
     refuse(w_v.shape[1] > d_h, "values are as wide as keys")
     refuse(not x.numel(), "an argument has no elements")
     refuse(keep is not None and not bool(keep.any(-1).all()), "a row without keys")

@@ -106,6 +106,11 @@ def swiglu_feed_forward(x: Tensor, w: Tensor, v: Tensor, w_2: Tensor) -> Tensor:
     return ((F.silu(wide @ gate) * (wide @ up)) @ out).to(x.dtype)
 
 
+def eager_swiglu_feed_forward(x: Tensor, w: Tensor, v: Tensor, w_2: Tensor) -> Tensor:
+    """The same, everything rounded to the dtype in between."""
+    return (F.silu(x @ w) * (x @ v)) @ w_2
+
+
 # Linear maps ---------------------------------------------------------------------------------------------------------
 
 
