@@ -1,6 +1,7 @@
 """Every check has a fault that it catches by itself."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -264,3 +265,20 @@ def test_nan_that_an_option_cuts_off_is_not_lost(name: str, right: bool) -> None
     target = f"{TARGETS}.law_breakers:adam_moments_{name}"
     verdict = conform("adam", target, dtypes=["float64"], examples=EXAMPLES, only=["NaN is not lost"])
     assert (verdict.checks[0].failure is None) == right
+
+
+@pytest.mark.parametrize(("ignored", "right"), [("first", True), ("nowhere", False)])
+def test_nan_that_was_there_before_is_not_lost(ignored: str, right: bool) -> None:
+    """The mean loss of no tokens is 0/0, for which some return 0."""
+
+    def clean(input: torch.Tensor, target: torch.Tensor, **options: Any) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(input.nan_to_num(), target, **options).nan_to_num()
+
+    contract = find_operation("cross_entropy")
+    law = next(check for check in nan_laws() if check.name == "NaN is not lost")
+    choices = {"reduction": "mean", "ignore_index": ignored, "label_smoothing": 0.0}
+    case = replace(contract.smallest, sizes={"n": 1, "V": 2}, choices=choices)
+    judge = Judge(contract, InProcess(clean), "float32", "cpu", contract.profiles("float32", "cpu"))
+    (judged,) = judge.judge(case, [law], 0).judged
+    assert judged.finding is not None
+    assert (judged.finding.failure is None) == right

@@ -179,9 +179,8 @@ def pre_norm_block(
 
     g, r, d_h, d = w_q.shape
     refuse(r > 1, "no grouped queries")
-    refuse(not g, "a block has heads")
     refuse(w_v.shape[1] > d_h, "values are as wide as keys")
-    refuse(not x.numel(), "an argument has no elements")
+    refuse(not all(t.numel() for t in (x, w_q, w_v, w_1)), "an argument has no elements")
     refuse(keep is not None and not bool(keep.any(-1).all()), "a row without keys")
     missing = d_h - w_v.shape[1]
     w_v, b_v = torch.nn.functional.pad(w_v, (0, 0, 0, missing)), torch.nn.functional.pad(b_v, (0, missing))
