@@ -35,9 +35,16 @@ _ROW_LENGTHS = LENGTHS + OF_BLOCKS * 2
 # With an empty sequence now and then: no keys leave every row fully masked, no queries leave nothing.
 _QUERIES = (*LENGTHS, *OF_BLOCKS, 0)
 _KEYS = (*LENGTHS, 0, 0, 0, 0)
-HEAD_DIMS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
+# Numbers of heads, of groups, of layers.
+COUNTS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
+# Sizes of heads, up to the largest that kernels take.
+HEAD_DIMS = (*COUNTS, 80, 96, 128, 192, 256)
+# Of rows of features, which kernels take in blocks.
+WIDTHS = (*HEAD_DIMS, 127, 129, *OF_BLOCKS * 2)
 # Scores and probabilities of one case: keeps the reference and its bound to some milliseconds.
 _SCORE_LIMIT = 1 << 15
+# The same of their products with the features of a head.
+_PRODUCT_LIMIT = COUNTS[-1] * _SCORE_LIMIT
 _ROW_ELEMENT_LIMIT = 1 << 13
 # The same of cases that are asked to be small.
 _SMALL = 512
@@ -170,7 +177,8 @@ def attention_cases(draw: st.DrawFn, *, small: bool = False) -> AttentionCase:
     room = limit // max(1, queries * keys)
     kv_heads, group = draw(choice(_heads(room)))
     batch = draw(choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))
-    head_dim = draw(choice(SHORT if small else HEAD_DIMS))
+    widest = _PRODUCT_LIMIT // max(1, queries * keys * kv_heads * group * batch)
+    head_dim = draw(choice(SHORT if small else tuple(dim for dim in HEAD_DIMS if dim <= widest)))
     mask = draw(choice(("none", "causal", "none", "causal", *MASKS[1:])))
     masked = mask not in ("none", "causal")
     cotangent = draw(choice(tuple(COTANGENTS)))

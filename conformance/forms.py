@@ -22,6 +22,7 @@ from ..derivations.calculus.traverse import children
 UNPAIRED = "unpaired"
 
 Kind = Literal["real", "positive", "boolean", "index"]
+Extent = Literal["length", "width", "head", "count"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Form:
 
     Attributes:
         outputs: in order, with their axes.
-        dims: every dimension, and whether it grows (lengths) or not (sizes of heads).
+        dims: every dimension, and what it is: the length of a sequence; the width of a row of features; the size of a
+            head, beside two lengths in one definition; a number of heads, of groups or of layers, in several of those.
         work: the dimensions that one definition runs over, a dimension as often as it does.
         may_be_empty: dimensions that may have size 0.
         gradients: the arguments that have gradients, in the order in which the generated functions give them.
@@ -83,7 +85,7 @@ class Form:
 
     arguments: tuple[Argument, ...]
     outputs: Mapping[str, Axes]
-    dims: Mapping[str, bool]
+    dims: Mapping[str, Extent]
     work: tuple[tuple[str, ...], ...]
     may_be_empty: frozenset[str]
     gradients: tuple[str, ...]
@@ -159,23 +161,34 @@ def form_of(op: Operation) -> Form:
     every = list(_arguments(op))
     arguments = tuple(sorted(every, key=lambda argument: argument.optional))
     outputs = dict(_outputs(op))
-    dims: dict[str, bool] = {}
+    grows: dict[str, bool] = {}
     for tensor in (*op.arguments, *program.defined):
-        dims |= {dim.name: dim.grows for dim in tensor.dims}
+        grows |= {dim.name: dim.grows for dim in tensor.dims}
         if tensor.over is not None:
-            dims[tensor.over.name] = tensor.over.grows
-    work = {tuple(sorted(dim.name for dim in dims)) for dims in _work(op)}
+            grows[tensor.over.name] = tensor.over.grows
+    every_work = {tuple(sorted(dim.name for dim in dims)) for dims in _work(op)}
+    work = tuple(sorted(w for w in every_work if not any(Counter(w) < Counter(other) for other in every_work)))
     return Form(
         arguments=arguments,
         outputs=outputs,
-        dims=dims,
-        work=tuple(sorted(w for w in work if not any(Counter(w) < Counter(other) for other in work))),
-        may_be_empty=frozenset(dims) - {dim.name for dim in _never_empty(op)},
+        dims={name: _extent(name, grows, work) for name in grows},
+        work=work,
+        may_be_empty=frozenset(grows) - {dim.name for dim in _never_empty(op)},
         gradients=tuple(dict.fromkeys(_paired(op).get(t.name, t.name) for t in op.differentiable)),
         reaches=_reaches(op, outputs),
         interleaves=bool(op.pairs),
         batched=all(t.dims or op.inputs.get(t.name, Input("")).shared for t in op.differentiable),
     )
+
+
+def _extent(name: str, grows: Mapping[str, bool], work: Collection[tuple[str, ...]]) -> Extent:
+    """What a dimension is, by what it stands beside."""
+    if grows[name]:
+        return "length"
+    of_pairs = sum(name in dims and sum(grows.get(dim, False) for dim in dims) > 1 for dims in work)
+    if not of_pairs:
+        return "width"
+    return "head" if of_pairs == 1 else "count"
 
 
 def _paired(op: Operation) -> dict[str, str]:

@@ -6,16 +6,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import prod
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from .cases import HEAD_DIMS, LONG_LENGTHS, OF_BLOCKS, OF_BLOCKS_ROOM, SEEDS, SHORT, choice, fitting, layout
-from .forms import UNPAIRED, Argument, Form, positions
+from .cases import (
+    COUNTS,
+    HEAD_DIMS,
+    LONG_LENGTHS,
+    OF_BLOCKS,
+    OF_BLOCKS_ROOM,
+    SEEDS,
+    SHORT,
+    WIDTHS,
+    choice,
+    fitting,
+    layout,
+)
+from .forms import UNPAIRED, Argument, Extent, Form, positions
 from .values import BOOLEANS, COTANGENTS, POSITIONS, REGIMES
 
 _T = TypeVar("_T")
 
+# Sizes of a dimension that is to be long, where most are short.
+_LONG: Mapping[Extent, tuple[int, ...]] = MappingProxyType(
+    {"length": LONG_LENGTHS, "width": WIDTHS, "head": HEAD_DIMS, "count": COUNTS}
+)
 # Positions that one definition of the operation runs over, at most: keeps a case to some milliseconds. Where it runs
 # twice over one dimension, as the scores of self-attention do, there may be more of them, or all sequences were short.
 _WORK_LIMIT = 1 << 15
@@ -150,7 +167,7 @@ def _sizes(draw: st.DrawFn, form: Form) -> dict[str, int]:
         works = [work for work in form.work if name in work]
         room = min((_room(work, name, sizes, limit) for work in works), default=limit)
         of_blocks = min((_room(work, name, sizes, _WORK_LIMIT // OF_BLOCKS_ROOM) for work in works), default=limit)
-        options = (LONG_LENGTHS if form.dims[name] else HEAD_DIMS) if name in long else SHORT
+        options = _LONG[form.dims[name]] if name in long else SHORT
         empty = _EMPTY * 2 if name in form.may_be_empty and name in long else ()
         drawn = draw(choice((*fitting(options, room, of_blocks), *empty)))
         # A matrix read the wrong way round has the right shape only if it is square.

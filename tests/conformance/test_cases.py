@@ -146,7 +146,7 @@ def replace_seed(case: AttentionCase) -> AttentionCase:
         ("batch", {1, 2, 3}),
         ("queries", {0, 1, 2, 16, 17, 65, 128, 129, 257, 515}),
         ("keys", {0, 1, 2, 16, 17, 65, 128, 129, 257, 515, 1025}),
-        ("head_dim", {1, 8, 16, 17, 64, 72}),
+        ("head_dim", {1, 8, 16, 17, 64, 72, 96, 128, 256}),
         ("mask_layout", set(DRAWN)),
         ("cotangent_layout", set(DRAWN)),
         ("cotangent", set(COTANGENTS)),

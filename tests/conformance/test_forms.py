@@ -124,3 +124,13 @@ def test_layers_count_as_work() -> None:
     form = form_of(find_one("language_model").operations[-1])
     assert ("L", "d", "d_f", "n") in form.work
     assert form.positions({**dict.fromkeys(form.dims, 1), "L": 5, "n": 3, "d_f": 7}) == 105
+
+
+def test_a_dimension_is_what_it_stands_beside() -> None:
+    extents = form_of(find_one("multi_head_attention").operations[0]).dims
+    assert {name for name, extent in extents.items() if extent == "length"} == {"n", "m"}
+    assert {name for name, extent in extents.items() if extent == "width"} == {"d_q", "d_k", "d_v", "d_o"}
+    assert {name for name, extent in extents.items() if extent == "head"} == {"d_h", "d_w"}
+    assert {name for name, extent in extents.items() if extent == "count"} == {"g", "r"}
+    model = form_of(find_one("language_model").operations[-1]).dims
+    assert (model["L"], model["d_f"], model["d_h"]) == ("count", "width", "head")

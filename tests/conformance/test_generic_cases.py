@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from lemmata.conformance.cases import HEAD_DIMS, LONG_LENGTHS, case_code
+from lemmata.conformance.cases import HEAD_DIMS, LONG_LENGTHS, WIDTHS, case_code
 from lemmata.conformance.draws import drawing, drawn
 from lemmata.conformance.generic_cases import GenericCase
 from lemmata.conformance.layouts import DRAWN
@@ -58,8 +58,15 @@ def test_sizes_are_those_of_kernels_and_their_neighbours(attention: list[Generic
     for name in ("n", "m"):
         assert {1, 2, 15, 16, 17, 33, 64, 65} <= {case.sizes[name] for case in attention}
     assert {case.sizes["n"] for case in attention} <= {*LONG_LENGTHS, *HEAD_DIMS, 0}
+    assert {64, 128, 256} <= {case.sizes["d"] for case in attention} <= {*LONG_LENGTHS, *HEAD_DIMS}
     # Equal sizes, which alone let a matrix be read the wrong way round.
     assert sum(case.sizes["n"] == case.sizes["m"] for case in attention) > 100
+
+
+def test_rows_of_features_are_of_many_blocks() -> None:
+    widths = [case.sizes["d"] for case in drawn_of("rms_norm")]
+    assert set(WIDTHS) <= set(widths)
+    assert 0.1 < sum(width > 256 for width in widths) / len(widths) < 0.3
 
 
 def test_keys_of_many_blocks_are_drawn_beside_short_lengths(attention: list[GenericCase]) -> None:

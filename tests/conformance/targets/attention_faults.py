@@ -83,6 +83,9 @@ scale_of_padded_head_dim = replace(
     correct, scale=lambda head_dim, given: steps.default_scale(-(-head_dim // 16) * 16, given)
 )
 scale_argument_ignored = replace(correct, scale=lambda head_dim, given: 1 / math.sqrt(head_dim))
+features_beyond_128_dropped = replace(
+    correct, scores=lambda q, k, scale: steps.scores(q[..., :128], k[..., :128], scale)
+)
 scale_hard_coded = replace(correct, scale=lambda head_dim, given: 0.5)
 scale_without_square_root = replace(correct, scale=lambda head_dim, given: given or 1 / head_dim)
 

@@ -38,6 +38,11 @@ def last_features_dropped(input: Tensor, weight: Tensor, bias: Tensor | None = N
     return F.linear(input[..., :whole], weight[..., :whole], bias)
 
 
+def features_of_later_blocks_dropped(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The sum over the features ends with the first 256."""
+    return F.linear(input[..., :256], weight[..., :256], bias)
+
+
 def products_summed_in_float16(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The sum over the features in half precision."""
     return F.linear(input.half(), weight.half()).to(input.dtype) + (0.0 if bias is None else bias)

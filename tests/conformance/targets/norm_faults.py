@@ -13,6 +13,8 @@ from torch.nn import functional as F  # noqa: N812 - what PyTorch's own document
 
 # Features, and rows, that a kernel works on at a time.
 BLOCK = 16
+# What kernels take of a wide row at a time.
+WIDE_BLOCK = 256
 
 Moments = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 
@@ -85,6 +87,11 @@ def _padded(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     return mean, torch.rsqrt(((x - mean) ** 2).sum(-1, keepdim=True) / width + eps)
 
 
+def _not_merged(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    squares = [((part - _mean(part)) ** 2).sum(-1, keepdim=True) for part in x.split(WIDE_BLOCK, -1)]
+    return _mean(x), torch.rsqrt(torch.stack(squares).sum(0) / x.shape[-1] + eps)
+
+
 def _of_the_first_row(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     mean, rstd = _two_pass(x, eps)
     return (mean, rstd.flatten(0, -2)[0]) if x.ndim > 1 and x.numel() else (mean, rstd)
@@ -97,6 +104,7 @@ eps_outside_the_root = _layer_norm(_outside_the_root)
 variance_in_one_pass = _layer_norm(_one_pass)
 eps_added_to_the_count = _layer_norm(_eps_divided)
 padding_in_the_mean = _layer_norm(_padded)
+deviations_of_blocks_not_merged = _layer_norm(_not_merged)
 deviation_of_the_first_row = _layer_norm(_of_the_first_row)
 
 
@@ -168,6 +176,9 @@ rms_multiplied = _rms_norm(lambda x, eps: x * torch.sqrt(_square(x) + eps))
 rms_eps_outside_the_root = _rms_norm(lambda x, eps: x / (torch.sqrt(_square(x) + 1e-30) + eps))
 rms_eps_of_layer_norm = _rms_norm(lambda x, eps: x * torch.rsqrt(_square(x) + 1e-5))
 rms_of_the_sum = _rms_norm(lambda x, eps: x * torch.rsqrt((x**2).sum(-1, keepdim=True) + eps))
+rms_of_the_first_block = _rms_norm(
+    lambda x, eps: x * torch.rsqrt((x[..., :WIDE_BLOCK] ** 2).sum(-1, keepdim=True) / x.shape[-1] + eps)
+)
 rms_treated_as_a_constant = _rms_norm(lambda x, eps: x * torch.rsqrt(_square(x) + eps).detach())
 
 
