@@ -88,7 +88,7 @@ def _padded(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 
 
 def _not_merged(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    squares = [((part - _mean(part)) ** 2).sum(-1, keepdim=True) for part in x.split(WIDE_BLOCK, -1)]
+    squares = [((part - _mean(part)) ** 2).sum(-1, keepdim=True) for part in torch.split(x, WIDE_BLOCK, -1)]
     return _mean(x), torch.rsqrt(torch.stack(squares).sum(0) / x.shape[-1] + eps)
 
 
