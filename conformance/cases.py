@@ -24,9 +24,9 @@ _T = TypeVar("_T")
 SHORT = (1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17)
 _MEDIUM = (31, 32, 33, 53)
 _LONG = (63, 64, 65, 97, 127, 128, 129)
-# Several blocks of 128 and 256, of which only a later one may be wrong. The room beside them is smaller than that
-# beside others, by this factor.
-OF_BLOCKS = (257, 515, 1025)
+# Several blocks of 128 and 256, of which only a later one may be wrong; whole ones, and what vectors of 4 numbers fill.
+# The room beside them is smaller than that beside others, by this factor.
+OF_BLOCKS = (257, 516, 1024, 1025)
 OF_BLOCKS_ROOM = 4
 LENGTHS = SHORT * 3 + _MEDIUM * 2 + _LONG + OF_BLOCKS
 # Of a dimension that is to be long, where most are short.
@@ -40,7 +40,7 @@ COUNTS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 72)
 # Sizes of heads, up to the largest that kernels take.
 HEAD_DIMS = (*COUNTS, 80, 96, 128, 192, 256)
 # Of rows of features, which kernels take in blocks.
-WIDTHS = (*HEAD_DIMS, 127, 129, *OF_BLOCKS * 2)
+WIDTHS = (*HEAD_DIMS, 127, 129, *OF_BLOCKS)
 # Scores and probabilities of one case: keeps the reference and its bound to some milliseconds.
 _SCORE_LIMIT = 1 << 15
 # The same of their products with the features of a head.
@@ -54,7 +54,7 @@ MASKS = ("none", "boolean", "additive", "additive with -inf")
 # Which of [batch, heads, queries, keys] a mask spans; it is broadcast along the others.
 MASK_SPANS = ("bhqk", "qk", "bk", "hq", "bqk", "k", "")
 MASK_PATTERNS = ("random", "padding", "some rows", "all")
-SCALES = (None, 1.0, 0.5, 0.125, 0.3, 2.0)
+SCALES = (None, 1.0, 0.5, 0.125, 0.3, 2.0, 0.0, -0.5)
 ATTENTION_INPUTS = ("query", "key", "value", "attn_mask")
 
 
@@ -176,7 +176,7 @@ def attention_cases(draw: st.DrawFn, *, small: bool = False) -> AttentionCase:
     queries = keys if square and keys in lengths else other
     room = limit // max(1, queries * keys)
     kv_heads, group = draw(choice(_heads(room)))
-    batch = draw(choice(tuple(size for size in (1, 2, 3) if size <= max(1, room // (kv_heads * group)))))
+    batch = draw(choice(tuple(size for size in (1, 2, 3, 5) if size <= max(1, room // (kv_heads * group)))))
     widest = _PRODUCT_LIMIT // max(1, queries * keys * kv_heads * group * batch)
     head_dim = draw(choice(SHORT if small else tuple(dim for dim in HEAD_DIMS if dim <= widest)))
     mask = draw(choice(("none", "causal", "none", "causal", *MASKS[1:])))
@@ -208,7 +208,7 @@ def attention_cases(draw: st.DrawFn, *, small: bool = False) -> AttentionCase:
 
 def _heads(room: int) -> tuple[tuple[int, int], ...]:
     """(kv heads, group) with at most `room` query heads; unequal numbers tell h // group from h % kv_heads."""
-    choices = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (2, 3), (3, 2), (4, 1), (1, 4), (2, 4))
+    choices = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (2, 3), (3, 2), (4, 1), (1, 4), (2, 4), (1, 8))
     return tuple((kv, group) for kv, group in choices if kv * group <= max(1, room))
 
 

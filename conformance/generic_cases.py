@@ -45,6 +45,8 @@ _BATCH_SIZES = (*SHORT, 33, 65)
 _EMPTY = (0,)
 _UNPAIRED = (0, 0, 0, 1, 3, 8)
 _LARGE = 65_537
+# Of so many inputs that are differentiated, at most, any two may be the only ones, as in adapters of low rank.
+_ANY_TWO_OF = 8
 
 
 @dataclass(frozen=True)
@@ -210,8 +212,10 @@ def _pulled_back(draw: st.DrawFn, outputs: tuple[str, ...]) -> tuple[str, ...] |
 
 
 def _subsets(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """Everything as often as not; else nothing, one input, or all but one."""
+    """Everything as often as not; else nothing, one input, all but one, or, of few inputs, any two."""
     some = {(), *((name,) for name in names), *(tuple(n for n in names if n != left) for left in names)}
+    if len(names) <= _ANY_TWO_OF:
+        some |= set(combinations(names, 2))
     return (*(names,) * len(some), *sorted(some, key=lambda subset: (len(subset), subset)))
 
 

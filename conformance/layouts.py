@@ -50,6 +50,14 @@ def _fused(x: torch.Tensor) -> torch.Tensor:
     return buffer[..., width : 2 * width]
 
 
+def _every_other(x: torch.Tensor) -> torch.Tensor:
+    """Every other element of rows twice as wide, like the even features of an interleaved pair."""
+    if x.ndim == 0:
+        return x
+    every_other = _poisoned((*x.shape[:-1], 2 * x.shape[-1]), x)[..., ::2]
+    return every_other.copy_(x)
+
+
 def _offset(x: torch.Tensor) -> torch.Tensor:
     """Contiguous, at an odd storage offset inside a larger buffer."""
     buffer = _poisoned((x.numel() + 2 * _MARGIN,), x)
@@ -84,6 +92,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "transposed": _transposed,
         "heads last": _heads_last,
         "fused": _fused,
+        "every other": _every_other,
         "offset": _offset,
         EXPANDED: _expanded,
         FAR_APART: _far_apart,

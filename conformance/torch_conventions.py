@@ -123,24 +123,32 @@ _GELU = Convention(
 
 _REDUCTION, _IGNORE, _SMOOTHING = "reduction", "ignore_index", "label_smoothing"
 _REDUCTIONS = MappingProxyType({"mean": "mean", "sum": "total", "none": "loss"})
-# The label that is ignored: one that no class has, which is PyTorch's default and may be among the targets, or a class.
-_NOWHERE, _OUTSIDE = "nowhere", "outside"
+# The label that is ignored: one that no class has, which is PyTorch's default and may be among the targets, another one
+# beyond the classes, or a class.
+_NOWHERE, _OUTSIDE, _BEYOND = "nowhere", "outside", "beyond"
 _IGNORED_BY_DEFAULT = -100
 
 
 def _some_outside(arrays: Arrays, choices: Choices, rng: np.random.Generator) -> Arrays:
-    if choices[_IGNORE] != _OUTSIDE:
+    if choices[_IGNORE] not in (_OUTSIDE, _BEYOND):
         return arrays
     target = arrays["target"]
-    return arrays | {"target": np.where(rng.random(target.shape) < EMPTIED, _IGNORED_BY_DEFAULT, target)}
+    ignored = _IGNORED_BY_DEFAULT if choices[_IGNORE] == _OUTSIDE else _beyond(arrays["input"].shape[-1])
+    return arrays | {"target": np.where(rng.random(target.shape) < EMPTIED, ignored, target)}
+
+
+def _beyond(classes: int) -> int:
+    """A label that no class has, as 255 is in images of fewer classes."""
+    return classes + 3
 
 
 def _loss_options(sizes: Sizes, choices: Choices) -> Arguments:
     options: Arguments = {}
     if choices[_REDUCTION] != "mean":
         options[_REDUCTION] = choices[_REDUCTION]
-    if choices.get(_IGNORE) in (_FIRST, _LAST):
-        options[_IGNORE] = 0 if choices[_IGNORE] == _FIRST else sizes["V"] - 1
+    ignored = {_FIRST: 0, _LAST: sizes["V"] - 1, _BEYOND: _beyond(sizes["V"])}
+    if choices.get(_IGNORE) in ignored:
+        options[_IGNORE] = ignored[choices[_IGNORE]]
     if choices.get(_SMOOTHING):
         options[_SMOOTHING] = choices[_SMOOTHING]
     return options
@@ -169,7 +177,7 @@ _CROSS_ENTROPY = Convention(
     keywords={_REDUCTION: "mean", _IGNORE: _IGNORED_BY_DEFAULT, _SMOOTHING: 0.0},
     choices={
         _REDUCTION: ("mean", "sum", "none"),
-        _IGNORE: (_NOWHERE, _OUTSIDE, _FIRST, _LAST),
+        _IGNORE: (_NOWHERE, _OUTSIDE, _BEYOND, _FIRST, _LAST),
         _SMOOTHING: (0.0, 0.125, 0.5),
     },
     variants=("smoothed_cross_entropy",),

@@ -8,6 +8,8 @@ from lemmata.tests.matrix.rows import COMPILED, DEAR, EXAMPLES, FULL, INTERPRETE
 _ADAPTERS = "lemmata.tests.matrix"
 _WIDE = ("float64", "float32")
 _SINGLE_AND_HALF = ("float32", "float16")
+# Cases of what takes XLA seconds each.
+_DEARER = 20
 _KEYED = "asked only where every query has a key to attend to"
 _WITHOUT = ("fully masked rows are 0",)
 _ANGLES = "the cosines and sines of the angles are made for it in float64 and rounded to the dtype"
@@ -73,14 +75,14 @@ def _torch() -> tuple[Row, ...]:
 def _jax() -> tuple[Row, ...]:
     def row(library: str, what: str, operation: str, target: str = "", **more: object) -> Row:
         name = f"{_ADAPTERS}.jax_adapters:{target or operation}"
-        return _row(library, what, operation, name, examples=DEAR, **more)
+        return _row(library, what, operation, name, **{"examples": DEAR, **more})
 
     attention = "nn.dot_product_attention"
     names = ("softmax", "log_softmax", "logsumexp", "gelu", "silu", "relu")
     return (
         *(row("jax", f"nn.{name}", name) for name in names),
         row("jax", "nn.silu(gate) * up", "swiglu"),
-        row("jax", attention, "attention", "dot_product_attention", dtypes=_WIDE, note=_EMPTY),
+        row("jax", attention, "attention", "dot_product_attention", dtypes=_WIDE, note=_EMPTY, examples=_DEARER),
         row(
             "jax",
             attention,
@@ -89,6 +91,7 @@ def _jax() -> tuple[Row, ...]:
             dtypes=_WIDE,
             note=_KEYED,
             without=_WITHOUT,
+            examples=_DEARER,
         ),
         row("flax", "linen.LayerNorm", "layer_norm", "flax_layer_norm"),
         row("flax", "linen.LayerNorm(use_fast_variance=False)", "layer_norm", "flax_layer_norm_two_pass"),
