@@ -68,6 +68,15 @@ mask_of_first_batch_entry_for_all = replace(correct, masked=_of_first_batch_entr
 boolean_mask_inverted = replace(correct, masked=_inverted)
 
 
+def _without_the_last_whole_block(s: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    keys = s.shape[-1]
+    kept = keys - 256 if keys > 256 and keys % 256 == 0 else keys
+    return steps.attend(s[..., :kept], v[..., :kept, :])
+
+
+last_whole_block_taken_for_a_tail = replace(correct, attend=_without_the_last_whole_block)
+
+
 def _unguarded(s: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     lse = s.logsumexp(-1, keepdim=True)
     return s.softmax(-1) @ v, lse
@@ -86,6 +95,7 @@ scale_argument_ignored = replace(correct, scale=lambda head_dim, given: 1 / math
 features_beyond_128_dropped = replace(
     correct, scores=lambda q, k, scale: steps.scores(q[..., :128], k[..., :128], scale)
 )
+scale_of_0_is_the_default = replace(correct, scale=lambda head_dim, given: given or steps.default_scale(head_dim, None))
 scale_hard_coded = replace(correct, scale=lambda head_dim, given: 0.5)
 scale_without_square_root = replace(correct, scale=lambda head_dim, given: given or 1 / head_dim)
 

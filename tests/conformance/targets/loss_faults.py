@@ -126,6 +126,19 @@ def ignore_index_ignored(
     return F.cross_entropy(input, target, weight, None, -100, None, reduction, label_smoothing)
 
 
+def ignored_label_beyond_the_classes_is_the_last(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Labels are brought into the range of the classes before they are compared."""
+    classes = target.clamp(max=input.shape[-1] - 1)
+    return F.cross_entropy(input, classes, weight, None, ignore_index, None, reduction, label_smoothing)
+
+
 def _of_the_mean(gradients: list[Tensor | None], arguments: tuple[Any, ...], cotangent: Tensor) -> list[Tensor | None]:
     """The cotangent of a mean or a sum taken for 1."""
     if gradients[0] is not None and cotangent.ndim == 0:
