@@ -24,7 +24,12 @@ from .laws_rowwise import LOG_SOFTMAX_LAWS, LOGSUMEXP_LAWS, SOFTMAX_LAWS
 from .laws_second_order import hessian_law
 from .problems import OUTPUT, Problem, Values, laid_out, only
 from .profiles import Precision
-from .saved_output import log_softmax_gradient_error, logsumexp_gradient_error, softmax_by_its_output
+from .saved_output import (
+    log_softmax_gradient_error,
+    logsumexp_gradient_error,
+    softmax_by_its_output,
+    softmax_through_its_maximum,
+)
 from .values import COTANGENTS, REGIMES, Array
 
 # The axis is moved to the end for the reference, whose axis is always the last.
@@ -68,7 +73,7 @@ def _operation(
     backward: _Backward,
     forward_bound: Callable[..., Array],
     backward_bound: Callable[..., Array],
-    from_output: Callable[[Array, Array, Precision], Array] | None,
+    other_order: Callable[[Array, Array, Precision], Array],
     laws: tuple[Check, ...],
     *,
     reduces: bool = False,
@@ -89,8 +94,7 @@ def _operation(
             precision = {**precision, "compute": precision["unnamed"]}
 
         def backward_error(x: Array, dy: Array) -> Array:
-            error = backward_bound(x, dy, precision=precision)
-            return error if from_output is None else np.maximum(error, from_output(x, dy, precision))
+            return np.maximum(backward_bound(x, dy, precision=precision), other_order(x, dy, precision))
 
         return evaluated(problem, lambda x: forward_bound(x, precision=precision), backward_error, reduces=reduces)
 
@@ -124,7 +128,7 @@ SOFTMAX = _operation(
     softmax_vjp,
     softmax_bound,
     softmax_vjp_bound,
-    None,
+    softmax_through_its_maximum,
     # Of the other two, PyTorch differentiates a backward pass that starts from the saved output.
     (
         *SOFTMAX_LAWS,

@@ -1,9 +1,9 @@
-"""Backward passes that start from the saved output: a second legitimate order of evaluation, with its own bound.
+"""Backward passes in a second legitimate order of evaluation, with its own bound: most start from the saved output.
 
 The reference differentiates log-softmax and log-sum-exp through exp(x − m)/z. Most implementations keep the output y
 instead, and take the probabilities from it again: exp(y) for log-softmax, exp(x − y) for log-sum-exp. The rounding
 error of y, which is relative to y, then moves the exponent. A gradient may be off by the larger of the two bounds, and
-so may the derivative of softmax's gradient.
+so may the derivative of softmax's gradient. Who leaves softmax to automatic differentiation goes through its maximum.
 """
 
 from __future__ import annotations
@@ -73,6 +73,24 @@ def softmax_by_its_output(x: Array, dp: Array, tx: Array, *, precision: Precisio
     total = fl.step("delta_3", fl.sum(p * by_output, "j"), "", row=True)
     bound: Array = fl.output("tdx", p * (by_output - total), "j").total
     return bound
+
+
+@np.errstate(all="ignore")
+def softmax_through_its_maximum(x: Array, dy: Array, precision: Precision) -> Array:
+    """Bound on the error of dx where x − max x is differentiated as it stands, along the last axis.
+
+    The largest entries then get the sum of the gradients of the row, which is 0 but for its rounding.
+    """
+    fl = Rounding(precision, x)
+    logits, cotangent = fl.given(x, "j"), fl.given(dy, "j")
+    m, logits = fl.largest("m", logits, "j")
+    a = fl.step("a", fl.exp(logits - m), "j")
+    z = fl.step("z", fl.sum(a, "j"), "", row=True)
+    dz = fl.step("delta", fl.sum(cotangent * (a / z / z), "j"), "", row=True)
+    shifted = a * (cotangent / z - dz)
+    largest = x == x.max(axis=-1, keepdims=True)
+    error = shifted.total + np.where(largest, fl.sum(shifted, "j").total[..., None], 0.0)
+    return _stored(shifted.value, error, precision)
 
 
 def _saved(

@@ -58,6 +58,7 @@ CORRECT_TARGETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("softmax", f"{_TARGETS}/softmax_kernels.py:correct", ALL_DTYPES),
     ("softmax", f"{_TARGETS}/softmax_kernels.py:in_blocks", ALL_DTYPES),
     ("softmax", f"{_TARGETS}/softmax_kernels.py:eager", ALL_DTYPES),
+    ("softmax", f"{_TARGETS}/softmax_kernels.py:left_to_autograd", ALL_DTYPES),
     ("log_softmax", "torch.nn.functional:log_softmax", ALL_DTYPES),
     ("logsumexp", "torch:logsumexp", ALL_DTYPES),
     *((name, f"torch.nn.functional:{name}", ALL_DTYPES) for name in _OF_TORCH),

@@ -6,15 +6,19 @@ import numpy as np
 import pytest
 import torch
 from lemmata.conformance import orders
+from lemmata.conformance.cases import RowCase
 from lemmata.conformance.contracts import Operation
 from lemmata.conformance.generic_cases import GenericCase
 from lemmata.conformance.generic_profiles import SAVED
 from lemmata.conformance.operations import find_operation
 from lemmata.conformance.problems import OUTPUT, Problem
 from lemmata.conformance.profiles import find_profile
+from lemmata.conformance.saved_output import softmax_through_its_maximum
 from lemmata.reference.bounded import Bounded
+from lemmata.reference.bounds.softmax import softmax_vjp_bound
 from lemmata.reference.rounding import Rounding
 from lemmata.tests.conformance.targets.catalogue_kernels import eager_swiglu_feed_forward
+from lemmata.tests.conformance.targets.softmax_kernels import left_to_autograd
 
 Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 Drawn = tuple[dict[str, int], dict[str, str], dict[str, str], int]
@@ -100,3 +104,29 @@ def test_the_gradient_of_an_activation_may_overflow_where_that_of_its_gate_does_
         bound = operation.bound(problem, find_profile(name, "float16", "cpu", operation.profiles).precision).gradients
         assert [bool(np.isinf(bound[x])) for x in asked] == [may_overflow, may_overflow, False, False]
         assert all(bound[x] < abs(expected[x]) for x in asked if np.isfinite(bound[x]))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        RowCase(shape=(11, 16, 2, 5), dim=-4, values="small", cotangent="normal", seed=926511),
+        RowCase(shape=(97, 33, 2), dim=-3, values="subnormal", cotangent="ones", seed=694178),
+    ],
+)
+def test_softmax_may_be_differentiated_through_its_maximum(case: RowCase) -> None:
+    """The largest entry gets the sum of the row's gradients, which is 0 but for rounding."""
+    operation = find_operation("softmax")
+    problem = operation.build(case, torch.float32)
+    x = torch.tensor(problem.arrays["input"]).float().requires_grad_()
+    (dx,) = torch.autograd.grad(left_to_autograd(x, case.dim), x, torch.tensor(problem.cotangent).float())
+    off = abs(dx.double().numpy() - operation.reference(problem).gradients["input"])
+    precision = find_profile("fp32", "float32", "cpu").precision
+    assert (off <= operation.bound(problem, precision).gradients["input"]).all()
+
+    rows, dy = (np.moveaxis(given, case.dim, -1) for given in (problem.arrays["input"], problem.cotangent))
+    without = np.moveaxis(softmax_vjp_bound(rows, dy, precision=precision), -1, case.dim)
+    assert not (off <= without).all()
+    # Nothing else is allowed more.
+    largest = np.equal(problem.arrays["input"], problem.arrays["input"].max(axis=case.dim, keepdims=True))
+    other = softmax_through_its_maximum(rows, dy, precision)
+    assert (np.moveaxis(other, -1, case.dim) <= 4 * without)[~largest].all()
