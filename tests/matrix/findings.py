@@ -184,7 +184,7 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
         f"{_ADAPTERS}.transformers_adapters:rms_norm": (
             Why("their convention", _FLOAT32_NORM, f"{_GITHUB}/huggingface/transformers/issues/24519"),
         ),
-        f"{_ADAPTERS}.transformers_adapters:llama_attention": (_FLOAT32_SOFTMAX,),
+        f"{_ADAPTERS}.transformers_adapters:llama_attention": (_FLOAT32_SOFTMAX, _SCALE_LAST),
         f"{_ADAPTERS}.transformers_adapters:gpt2_attention": (_SCALE_LAST,),
         f"{_ADAPTERS}.transformers_adapters:pre_norm_block": (
             Why(

@@ -38,7 +38,7 @@ def x_transformers_rope(x: Tensor, pos: Tensor, omega: Tensor, *, interleaved: b
     from x_transformers.x_transformers import apply_rotary_pos_emb
 
     refuse(not interleaved, "pairs are neighbours")
-    refuse(not x.numel(), "an argument has no elements")
+    refuse(not x.numel() or not omega.numel(), "an argument has no elements")
     angles = (pos.double()[..., None] * omega.double()).to(torch.promote_types(x.dtype, torch.float32))
     freqs = angles.repeat_interleave(2, -1).reshape(-1, pos.shape[-1], 2 * omega.shape[-1])
     flat = x.reshape(-1, 1, *x.shape[-2:])

@@ -10,6 +10,8 @@ _WIDE = ("float64", "float32")
 _SINGLE_AND_HALF = ("float32", "float16")
 # Cases of what takes XLA seconds each.
 _DEARER = 20
+# Of a kernel that takes the interpreter minutes for long rows.
+_FEW_INTERPRETED = 10
 _KEYED = "asked only where every query has a key to attend to"
 _WITHOUT = ("fully masked rows are 0",)
 _ANGLES = "the cosines and sines of the angles are made for it in float64 and rounded to the dtype"
@@ -149,10 +151,9 @@ def _liger() -> tuple[Row, ...]:
             operation,
             f"{_ADAPTERS}.liger_adapters:{operation}",
             dtypes=("float32",),
-            examples=INTERPRETED,
             environment=_INTERPRETER,
             note="in Triton's interpreter, without class weights; inputs are made contiguous",
-            **more,
+            **{"examples": INTERPRETED, **more},
         )
 
     return (
@@ -163,7 +164,7 @@ def _liger() -> tuple[Row, ...]:
             "linear_cross_entropy",
             without=("batch entries are independent",),
         ),
-        row("LigerRopeFunction", "rope"),
+        row("LigerRopeFunction", "rope", examples=_FEW_INTERPRETED),
     )
 
 
