@@ -186,13 +186,6 @@ FINDINGS: Mapping[str, tuple[Why, ...]] = MappingProxyType(
         ),
         f"{_ADAPTERS}.transformers_adapters:llama_attention": (_FLOAT32_SOFTMAX, _SCALE_LAST),
         f"{_ADAPTERS}.transformers_adapters:gpt2_attention": (_SCALE_LAST,),
-        f"{_ADAPTERS}.transformers_adapters:pre_norm_block": (
-            Why(
-                "the format",
-                "bfloat16 and float16: nothing fails. Of 242 cases that were drawn 212 are refused, most for grouped "
-                "queries, and those of the others that three laws look at have no finite bound in half precision.",
-            ),
-        ),
         f"{_ADAPTERS}.keras_adapters:layer_norm": (
             Why("their convention", _FLOAT32_NORM, f"{_GITHUB}/keras-team/keras/pull/20257"),
         ),
