@@ -77,7 +77,6 @@ ATTENTION_FAULTS = (
     Fault("attention", "scale_argument_ignored", "scale"),
     Fault("attention", "features_beyond_128_dropped", "tail"),
     Fault("attention", "last_whole_block_taken_for_a_tail", "tail"),
-    Fault("attention", "scale_of_0_is_the_default", "scale"),
     Fault("attention", "scale_hard_coded", "scale", "BobMcDear/attorch#14"),
     Fault("attention", "scale_without_square_root", "scale"),
     Fault("attention", "scores_overflow_before_scaling", "range", "pytorch/pytorch#119131", dtype="float16"),

@@ -95,7 +95,6 @@ scale_argument_ignored = replace(correct, scale=lambda head_dim, given: 1 / math
 features_beyond_128_dropped = replace(
     correct, scores=lambda q, k, scale: steps.scores(q[..., :128], k[..., :128], scale)
 )
-scale_of_0_is_the_default = replace(correct, scale=lambda head_dim, given: given or steps.default_scale(head_dim, None))
 scale_hard_coded = replace(correct, scale=lambda head_dim, given: 0.5)
 scale_without_square_root = replace(correct, scale=lambda head_dim, given: given or 1 / head_dim)
 

@@ -29,7 +29,7 @@ def _cross_entropy(
 ) -> Tensor:
     """Cross-entropy with the steps of a fault."""
     logp = normalise(input if input.dtype == torch.float64 else input.float())
-    w = torch.ones_like(logp[0]) if weight is None else weight.to(logp.dtype)
+    w = logp.new_ones(logp.shape[-1]) if weight is None else weight.to(logp.dtype)
     kept = target != ignore_index
     safe = torch.where(kept, target, 0)
     nll = -(logp * w).gather(-1, safe[:, None])[:, 0]
