@@ -12,8 +12,8 @@ called (`execution`), in a process of its own (`isolation`). `judging` holds aga
 operation (`checks`, `checks_of_calls`) and the laws of this one (`laws_rowwise`, `laws_attention`, and those of any
 operation, `laws_batches`, `laws_of_nan` and `laws_second_order`), within bounds that the reference derives for a
 precision profile (`profiles`); `compare` does it element by element. `memory`, `operator_count` and `surroundings` see
-what only the target's process can see; `saved_output`, `rounding` and `overflow` add what follows from how a call is
-made, not from the formula. `search` shrinks what fails, `journal` keeps what was judged, so that a killed run can go
+what only the target's process can see; `rounding` and `overflow` add what follows from how a call is made, not from the
+formula. `search` shrinks what fails, `journal` keeps what was judged, so that a killed run can go
 on, `results` tells it, `reproduce` writes it as a script and `rerun` runs one. `found` is what there is of a dtype;
 other processes judge other dtypes beside this one (`parts`, in each of them `part`). `contracts` says what an operation
 is to all of these, `operations` finds one, `targets` finds an implementation.
@@ -32,7 +32,7 @@ The contracts of softmax (`rowwise`) and `attention` are written by hand. Any ot
 file, is made from its derivation (`derived`): the form of its calls (`forms`) gives the cases (`generic_cases`), the
 generated code (`generated`) the reference and the bounds, its programs the profiles (`generic_profiles`), its
 statements the laws (`laws_generic`); `generic` puts them together. `torch_conventions` declares how PyTorch calls the
-operations that it has (`conventions`), `orders` the other orders of evaluation that implementations use.
+operations that it has (`conventions`), `orders` and `orders_rowwise` the other orders of evaluation in use.
 """
 
 from typing import TYPE_CHECKING

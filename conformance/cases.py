@@ -54,7 +54,7 @@ MASKS = ("none", "boolean", "additive", "additive with -inf")
 # Which of [batch, heads, queries, keys] a mask spans; it is broadcast along the others.
 MASK_SPANS = ("bhqk", "qk", "bk", "hq", "bqk", "k", "")
 MASK_PATTERNS = ("random", "padding", "some rows", "all")
-# Positive: kernels mask before they scale, and −∞ times 0 or less is no mask (PyTorch's flash attention is NaN then).
+# Positive: PyTorch's flash attention masks before it scales, and −∞ times 0 or less is no mask.
 SCALES = (None, 1.0, 0.5, 0.125, 0.3, 2.0, 0.25, 0.7)
 ATTENTION_INPUTS = ("query", "key", "value", "attn_mask")
 

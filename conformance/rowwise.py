@@ -22,14 +22,14 @@ from .cases import LARGE_ROWS, RowCase, row_cases
 from .contracts import Check, Operation
 from .laws_rowwise import LOG_SOFTMAX_LAWS, LOGSUMEXP_LAWS, SOFTMAX_LAWS
 from .laws_second_order import hessian_law
-from .problems import OUTPUT, Problem, Values, laid_out, only
-from .profiles import Precision
-from .saved_output import (
+from .orders_rowwise import (
     log_softmax_gradient_error,
     logsumexp_gradient_error,
     softmax_by_its_output,
     softmax_through_its_maximum,
 )
+from .problems import OUTPUT, Problem, Values, laid_out, only
+from .profiles import Precision
 from .values import COTANGENTS, REGIMES, Array
 
 # The axis is moved to the end for the reference, whose axis is always the last.

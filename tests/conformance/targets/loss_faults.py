@@ -26,8 +26,10 @@ def _cross_entropy(
     reduce: Reduce,
     normalise: Callable[[Tensor], Tensor] = lambda x: torch.log_softmax(x, -1),
     uniform: Callable[[Tensor, Tensor], Tensor] | None = None,
+    labels: Callable[[Tensor, int], Tensor] = lambda target, classes: target,
 ) -> Tensor:
     """Cross-entropy with the steps of a fault."""
+    target = labels(target, input.shape[-1])
     logp = normalise(input if input.dtype == torch.float64 else input.float())
     w = logp.new_ones(logp.shape[-1]) if weight is None else weight.to(logp.dtype)
     kept = target != ignore_index
@@ -98,6 +100,8 @@ smoothing_of_ignored_rows = _with(uniform=lambda logp, w: -(logp * w).mean(-1))
 logits_not_shifted = _with(normalise=_without_shift)
 normaliser_of_whole_blocks = _with(normalise=_whole_blocks)
 logarithm_with_an_epsilon = _with(normalise=_logarithm)
+# Labels are brought into the range of the classes before they are compared.
+ignored_label_beyond_the_classes_is_the_last = _with(labels=lambda target, classes: target.clamp(max=classes - 1))
 
 
 def smoothing_over_the_other_classes(
@@ -124,19 +128,6 @@ def ignore_index_ignored(
 ) -> Tensor:
     """Every row counts."""
     return F.cross_entropy(input, target, weight, None, -100, None, reduction, label_smoothing)
-
-
-def ignored_label_beyond_the_classes_is_the_last(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """Labels are brought into the range of the classes before they are compared."""
-    classes = target.clamp(max=input.shape[-1] - 1)
-    return F.cross_entropy(input, classes, weight, None, ignore_index, None, reduction, label_smoothing)
 
 
 def _of_the_mean(gradients: list[Tensor | None], arguments: tuple[Any, ...], cotangent: Tensor) -> list[Tensor | None]:

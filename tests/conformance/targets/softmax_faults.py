@@ -28,17 +28,18 @@ def _shifted_by_the_largest_of_all(rows: Tensor) -> Tensor:
     return a / a.sum(-1, keepdim=True)
 
 
-def _tail_dropped(rows: Tensor) -> Tensor:
-    whole = rows.shape[-1] - rows.shape[-1] % BLOCK or rows.shape[-1]
+def _normalised_by(rows: Tensor, summed: int) -> Tensor:
     m = rows.amax(-1, keepdim=True)
-    return torch.exp(rows - m) / torch.exp(rows[..., :whole] - m).sum(-1, keepdim=True)
+    return torch.exp(rows - m) / torch.exp(rows[..., :summed] - m).sum(-1, keepdim=True)
+
+
+def _tail_dropped(rows: Tensor) -> Tensor:
+    return _normalised_by(rows, rows.shape[-1] - rows.shape[-1] % BLOCK or rows.shape[-1])
 
 
 def _last_vector_dropped(rows: Tensor) -> Tensor:
     length = rows.shape[-1]
-    m = rows.amax(-1, keepdim=True)
-    summed = length - 4 if length >= 512 and length % 4 == 0 else length
-    return torch.exp(rows - m) / torch.exp(rows[..., :summed] - m).sum(-1, keepdim=True)
+    return _normalised_by(rows, length - 4 if length >= 512 and length % 4 == 0 else length)
 
 
 def _as_if_dense(x: Tensor, name: str) -> Tensor:

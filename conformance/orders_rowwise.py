@@ -1,4 +1,4 @@
-"""Backward passes in a second legitimate order of evaluation, with its own bound: most start from the saved output.
+"""Further orders of evaluation of the operations along one axis, with their own bounds: most start from the output.
 
 The reference differentiates log-softmax and log-sum-exp through exp(x − m)/z. Most implementations keep the output y
 instead, and take the probabilities from it again: exp(y) for log-softmax, exp(x − y) for log-sum-exp. The rounding
